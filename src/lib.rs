@@ -1,0 +1,8 @@
+//! Event-driven simulation of biologically plausible self-supervised learning in deep networks.
+
+pub mod error;
+pub mod kernels;
+pub mod rng;
+pub mod shape;
+
+pub use error::{Error, Result};

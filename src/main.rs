@@ -1,0 +1,3 @@
+//! The `synlocal` program.
+
+fn main() {}
