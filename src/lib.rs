@@ -1,5 +1,6 @@
 //! Event-driven simulation of biologically plausible self-supervised learning in deep networks.
 
+pub mod data;
 pub mod error;
 pub mod fault;
 pub mod kernels;

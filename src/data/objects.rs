@@ -1,0 +1,120 @@
+//! `Objects`: ten solids drawn in changing pose, place and light. A data set that needs no download, in the spirit of
+//! what the method is for: an observer who sees one thing at two moments, and no label.
+//!
+//! Image number `index` of a seed is always the same: its class comes from a shuffled block of ten, its scene from a
+//! stream of its own.
+
+mod render;
+mod scene;
+mod solid;
+mod texture;
+mod vector;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::views::unless_probability;
+use super::{Dataset, Images};
+use crate::fault::Fault;
+use crate::rng::Stream;
+use crate::shape::Shape;
+
+pub use scene::Scene;
+use solid::SOLIDS;
+
+/// Shape of every image.
+pub const SHAPE: Shape = Shape::new(3, 32, 32);
+
+/// How far two moments of one object may lie apart.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Moments {
+    /// Largest turn about an axis in any direction, in degrees; 0 keeps the pose.
+    pub turn: f32,
+    /// Largest shift right or left, up or down, in image sides; 0 keeps the place.
+    pub shift: f32,
+    /// How far the light goes towards another one drawn at random: 0 stays, 1 arrives.
+    pub light: f32,
+    /// Probability that the object is met before another floor and wall and from another height.
+    pub surroundings: f32,
+}
+
+impl Default for Moments {
+    fn default() -> Self {
+        Moments { turn: 45.0, shift: 0.1, light: 1.0, surroundings: 1.0 }
+    }
+}
+
+impl Moments {
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if !(0.0..=180.0).contains(&self.turn) {
+            faults.push(Fault::new("turn", format!("{} is no largest turn", self.turn), "use 0 to 180 degrees"));
+        }
+        if !(0.0..=0.5).contains(&self.shift) {
+            let problem = format!("a shift of {} image sides loses the object", self.shift);
+            faults.push(Fault::new("shift", problem, "use a value from 0 to 0.5"));
+        }
+        if !(0.0..=1.0).contains(&self.light) {
+            faults.push(Fault::new("light", format!("{} is no way from 0 to 1", self.light), "use a value from 0 to 1"));
+        }
+        faults.extend(unless_probability("surroundings", self.surroundings));
+        faults
+    }
+}
+
+/// The scenes behind the images of one seed.
+#[derive(Debug, Clone, Copy)]
+pub struct World {
+    stream: Stream,
+}
+
+impl World {
+    /// The world of one seed.
+    pub fn new(seed: u64) -> Self {
+        World { stream: Stream::new(seed).named("objects") }
+    }
+
+    /// The scene of a training image.
+    pub fn train(&self, index: usize) -> Scene {
+        scene(self.stream.named("train"), index)
+    }
+
+    /// The scene of a test image.
+    pub fn test(&self, index: usize) -> Scene {
+        scene(self.stream.named("test"), index)
+    }
+}
+
+/// Scene `index` of one half: each block of as many images as there are classes shows every class once.
+fn scene(half: Stream, index: usize) -> Scene {
+    let mut order: [usize; SOLIDS.len()] = std::array::from_fn(|class| class);
+    half.named("order").at((index / order.len()) as u64).rng().shuffle(&mut order);
+    Scene::draw(order[index % order.len()], half.named("scene").at(index as u64))
+}
+
+/// The data set of one seed.
+pub(super) fn draw(name: &str, images: usize, test_images: usize, seed: u64) -> Dataset {
+    let world = World::new(seed);
+    let train = photograph(images, |index| world.train(index));
+    let test = photograph(test_images, |index| world.test(index));
+    let classes = SOLIDS.iter().map(|solid| solid.name.to_string()).collect();
+    Dataset { world: Some(world), ..Dataset::new(name, classes, train, test) }
+}
+
+fn photograph(count: usize, scene: impl Fn(usize) -> Scene + Sync) -> Images {
+    let mut pixels = vec![0; count * SHAPE.len()];
+    let mut labels = vec![0; count];
+    pixels.par_chunks_exact_mut(SHAPE.len()).zip(&mut labels).enumerate().for_each_init(
+        || vec![0.0; SHAPE.len()],
+        |image, (index, (pixels, label))| {
+            let scene = scene(index);
+            *label = scene.label();
+            scene.render(image);
+            for (byte, value) in pixels.iter_mut().zip(image) {
+                *byte = (*value * 255.0 + 0.5) as u8;
+            }
+        },
+    );
+    Images::new(SHAPE, pixels, labels)
+}

@@ -1,0 +1,77 @@
+//! Two colours and the pattern in which they fill space: carved out of solid matter rather than painted on a surface,
+//! so that no solid needs a map of its skin. Waves are triangles smoothed to parabolas, which cost a few products.
+
+use super::vector::Vector;
+use crate::rng::Rng;
+
+/// What a surface looks like under white light.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Texture {
+    pattern: Pattern,
+    colours: [Vector; 2],
+    waves: [Vector; 3],
+    phases: [f32; 3],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Pattern {
+    Plain,
+    Stripes,
+    Checks,
+    Blotches,
+}
+
+impl Texture {
+    /// A random texture, patterns alike likely, whose waves are about `length` long.
+    pub(super) fn draw(rng: &mut Rng, length: f32) -> Texture {
+        let pattern = [Pattern::Plain, Pattern::Stripes, Pattern::Checks, Pattern::Blotches][rng.below(4)];
+        let colours = [colour(rng), colour(rng)];
+        let waves = [0; 3].map(|_| direction(rng) * (1.0 / (length * rng.between(0.7, 1.4))));
+        let phases = [0; 3].map(|_| rng.uniform());
+        Texture { pattern, colours, waves, phases }
+    }
+
+    /// The colour at a point of space.
+    pub(super) fn at(&self, point: Vector) -> Vector {
+        let wave = |index: usize| swing(self.waves[index].dot(point) + self.phases[index]);
+        // Steep but not sudden: an edge a small part of a wave wide.
+        let edge = |height: f32| (0.5 + 4.0 * height).clamp(0.0, 1.0);
+        let share = match self.pattern {
+            Pattern::Plain => 0.0,
+            Pattern::Stripes => edge(wave(0)),
+            Pattern::Checks => edge(2.0 * wave(0) * wave(1)),
+            Pattern::Blotches => (0.5 + 0.5 * (wave(0) + wave(1) + wave(2))).clamp(0.0, 1.0),
+        };
+        self.colours[0].towards(self.colours[1], share)
+    }
+}
+
+/// A wave of period 1 between -1 and 1: a parabola up, a parabola down.
+fn swing(turns: f32) -> f32 {
+    // `as` rounds towards 0; far from it, one period more or less changes nothing.
+    let phase = turns - (turns + 4096.0) as i32 as f32 + 4096.0;
+    let (half, sign) = if phase < 0.5 { (phase, 1.0) } else { (phase - 0.5, -1.0) };
+    16.0 * sign * half * (0.5 - half)
+}
+
+/// A colour of any hue, not too dark to be seen.
+pub(super) fn colour(rng: &mut Rng) -> Vector {
+    let (hue, saturation, value) = (6.0 * rng.uniform(), rng.between(0.1, 0.9), rng.between(0.3, 1.0));
+    let channel = |middle: f32| {
+        let away = (hue - middle).abs();
+        let away = away.min(6.0 - away);
+        value * (1.0 - saturation * (away - 1.0).clamp(0.0, 1.0))
+    };
+    Vector::new(channel(0.0), channel(2.0), channel(4.0))
+}
+
+/// A direction, all alike likely.
+pub(super) fn direction(rng: &mut Rng) -> Vector {
+    loop {
+        let vector = Vector(std::array::from_fn(|_| rng.between(-1.0, 1.0)));
+        let square = vector.dot(vector);
+        if (0.01..1.0).contains(&square) {
+            return vector.unit();
+        }
+    }
+}
