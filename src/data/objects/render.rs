@@ -10,7 +10,7 @@ use super::vector::{Matrix, Vector};
 
 /// From the observer to the solid's centre, and half the image's width at that distance.
 const DISTANCE: f32 = 6.0;
-const HALF_IMAGE: f32 = 1.5;
+const HALF_IMAGE: f32 = 1.3;
 
 /// Neighbouring pixels that differ by more than this in a channel are looked at more closely.
 const CONTRAST: f32 = 0.08;

@@ -3,7 +3,7 @@
 
 use super::Moments;
 use super::solid::REACH;
-use super::texture::{Texture, direction};
+use super::texture::{Paint, Texture, direction};
 use super::vector::{Matrix, Vector};
 use crate::rng::{Rng, Stream};
 
@@ -46,7 +46,11 @@ pub(super) struct Light {
 }
 
 /// Largest lean of a solid's own axis from the vertical, in radians.
-const LEAN: f32 = 0.7;
+const LEAN: f32 = 0.6;
+
+/// Solids are somewhat brighter and more colourful than what lies behind them, as things that are looked at often are.
+const SKIN: Paint = Paint { saturation: (0.1, 0.9), value: (0.5, 1.0) };
+const BACKDROP: Paint = Paint { saturation: (0.0, 0.6), value: (0.25, 0.85) };
 
 impl Scene {
     /// The scene of one image: a solid of class `solid`, all else from `stream`.
@@ -62,9 +66,9 @@ impl Scene {
             rotation: lean.after(heading),
             stretch,
             height: 1.1 * size * REACH + rng.between(0.0, 0.3),
-            skin: Texture::draw(rng, 0.8),
+            skin: Texture::draw(rng, 0.8, &SKIN),
             surroundings: Surroundings::draw(rng),
-            offset: [0; 2].map(|_| rng.between(-0.12, 0.12)),
+            offset: [0; 2].map(|_| rng.between(-0.07, 0.07)),
             light: Light::draw(rng),
         }
     }
@@ -95,8 +99,8 @@ impl Scene {
 impl Surroundings {
     fn draw(rng: &mut Rng) -> Surroundings {
         Surroundings {
-            floor: Texture::draw(rng, 1.6),
-            wall: Texture::draw(rng, 2.0),
+            floor: Texture::draw(rng, 1.6, &BACKDROP),
+            wall: Texture::draw(rng, 2.0, &BACKDROP),
             depth: rng.between(1.5, 4.0),
             elevation: rng.between(0.2, 0.8),
         }
@@ -107,8 +111,8 @@ impl Light {
     fn draw(rng: &mut Rng) -> Light {
         // From above, and rather from the observer's side: a solid that is lit from behind shows nothing.
         let [x, y, z] = direction(rng).0;
-        let lamp = rng.between(0.5, 1.0);
-        let ambient = rng.between(0.2, 0.5);
+        let lamp = rng.between(0.6, 1.0);
+        let ambient = rng.between(0.3, 0.6);
         let tint = Vector([0; 3].map(|_| rng.between(0.75, 1.0)));
         let shade = Vector([0; 3].map(|_| rng.between(0.75, 1.0)));
         Light {

@@ -23,9 +23,9 @@ enum Pattern {
 
 impl Texture {
     /// A random texture, patterns alike likely, whose waves are about `length` long.
-    pub(super) fn draw(rng: &mut Rng, length: f32) -> Texture {
+    pub(super) fn draw(rng: &mut Rng, length: f32, paint: &Paint) -> Texture {
         let pattern = [Pattern::Plain, Pattern::Stripes, Pattern::Checks, Pattern::Blotches][rng.below(4)];
-        let colours = [colour(rng), colour(rng)];
+        let colours = [paint.draw(rng), paint.draw(rng)];
         let waves = [0; 3].map(|_| direction(rng) * (1.0 / (length * rng.between(0.7, 1.4))));
         let phases = [0; 3].map(|_| rng.uniform());
         Texture { pattern, colours, waves, phases }
@@ -54,15 +54,24 @@ fn swing(turns: f32) -> f32 {
     16.0 * sign * half * (0.5 - half)
 }
 
-/// A colour of any hue, not too dark to be seen.
-pub(super) fn colour(rng: &mut Rng) -> Vector {
-    let (hue, saturation, value) = (6.0 * rng.uniform(), rng.between(0.1, 0.9), rng.between(0.3, 1.0));
-    let channel = |middle: f32| {
-        let away = (hue - middle).abs();
-        let away = away.min(6.0 - away);
-        value * (1.0 - saturation * (away - 1.0).clamp(0.0, 1.0))
-    };
-    Vector::new(channel(0.0), channel(2.0), channel(4.0))
+/// The range that colours are drawn from; their hue is any.
+pub(super) struct Paint {
+    pub(super) saturation: (f32, f32),
+    pub(super) value: (f32, f32),
+}
+
+impl Paint {
+    fn draw(&self, rng: &mut Rng) -> Vector {
+        let hue = 6.0 * rng.uniform();
+        let saturation = rng.between(self.saturation.0, self.saturation.1);
+        let value = rng.between(self.value.0, self.value.1);
+        let channel = |middle: f32| {
+            let away = (hue - middle).abs();
+            let away = away.min(6.0 - away);
+            value * (1.0 - saturation * (away - 1.0).clamp(0.0, 1.0))
+        };
+        Vector::new(channel(0.0), channel(2.0), channel(4.0))
+    }
 }
 
 /// A direction, all alike likely.
