@@ -1,12 +1,18 @@
 //! Arithmetic on slices. A kernel knows layouts, geometries and instruction sets; it knows no unit, no projection and
 //! no rule. Everything above it is order and permission.
 
+mod afferents;
 pub mod buffer;
+pub mod correlation;
 pub mod isa;
 pub mod layout;
 pub mod pointwise;
+pub mod product;
+mod simd;
 
 pub use buffer::Buffer;
+pub use correlation::{Correlation, sum_over_positions};
 pub use isa::Isa;
 pub use layout::Layout;
-pub use pointwise::{Pool, Transfer};
+pub use pointwise::{Pool, Transfer, fire, gate};
+pub use product::{Product, Sum};

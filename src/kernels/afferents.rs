@@ -1,0 +1,101 @@
+//! Where the presynaptic values of one position stand, and where their weights stand.
+//!
+//! A convolution's position sees a window of its input, a dense unit all of it. Either way what it sees is a list of
+//! values at fixed distances from a corner that moves with the position, so both are one list of offsets to the
+//! kernels, which loop over it without knowing rows, taps or channels. The list runs block by block of channels, then
+//! over the taps or pixels, then over the channels of the block: consecutive values share a cache line, and a stretch
+//! of the list needs few blocks of the input.
+
+use super::layout::Layout;
+
+/// The presynaptic values of a position, in the order in which they are summed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Afferents {
+    /// Floats from the position's corner to each value.
+    pub(crate) offsets: Vec<u32>,
+    /// Floats from an output channel's first weight, in plain order, to each value's weight.
+    pub(crate) plain: Vec<u32>,
+}
+
+impl Afferents {
+    /// Adds the channels of one block at one tap or pixel: `offset` and `plain` belong to its first channel, and the
+    /// weights of neighbouring channels stand `step` apart.
+    fn push(&mut self, from: Layout, block: usize, offset: usize, plain: usize, step: usize) {
+        for channel in 0..from.lanes.min(from.shape.channels - block * from.lanes) {
+            self.offsets.push((block * from.plane() + offset + channel) as u32);
+            self.plain.push(((block * from.lanes + channel) * step + plain) as u32);
+        }
+    }
+
+    /// What a drive position of a convolution sees of its input, measured from the window's corner.
+    pub(crate) fn window(input: Layout, kernel: usize) -> Afferents {
+        let mut afferents = Afferents::default();
+        for block in 0..input.blocks() {
+            for row in 0..kernel {
+                for column in 0..kernel {
+                    let offset = row * input.row() + column * input.lanes;
+                    afferents.push(input, block, offset, row * kernel + column, kernel * kernel);
+                }
+            }
+        }
+        afferents
+    }
+
+    /// What a dense unit sees of its input, measured from the start of the sample.
+    pub(crate) fn everything(input: Layout) -> Afferents {
+        let mut afferents = Afferents::default();
+        let shape = input.shape;
+        for block in 0..input.blocks() {
+            for row in 0..shape.height {
+                for column in 0..shape.width {
+                    let pixel = row * shape.width + column;
+                    afferents.push(input, block, input.offset(0, row, column), pixel, shape.height * shape.width);
+                }
+            }
+        }
+        afferents
+    }
+
+    /// What an input position of a convolution hears from the errors above. With a stride, positions fall into
+    /// `stride` x `stride` classes (their `phase`) that meet different taps; tap `t` of position `stride * p + phase`
+    /// comes from the error at `p + (phase + pad - t) / stride` where that is whole. `fan` is the number of weights of
+    /// one output channel. The list may be empty.
+    pub(crate) fn answers(
+        error: Layout,
+        kernel: usize,
+        stride: usize,
+        pad: usize,
+        fan: usize,
+        phase: (usize, usize),
+    ) -> Afferents {
+        // Descending taps are ascending places.
+        let taps = |phase: usize| {
+            (0..kernel).rev().filter_map(move |tap| {
+                let distance = (phase + pad) as isize - tap as isize;
+                let place = error.halo as isize + distance.div_euclid(stride as isize);
+                (distance.rem_euclid(stride as isize) == 0).then_some((tap, place as usize))
+            })
+        };
+        let mut afferents = Afferents::default();
+        for block in 0..error.blocks() {
+            for (row, down) in taps(phase.0) {
+                for (column, right) in taps(phase.1) {
+                    let offset = down * error.row() + right * error.lanes;
+                    afferents.push(error, block, offset, row * kernel + column, fan);
+                }
+            }
+        }
+        afferents
+    }
+
+    /// Appends another list.
+    pub(crate) fn extend(&mut self, other: Afferents) {
+        self.offsets.extend(other.offsets);
+        self.plain.extend(other.plain);
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.offsets.len()
+    }
+}

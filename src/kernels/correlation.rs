@@ -1,0 +1,228 @@
+//! What a synapse population learns from: the correlation of presynaptic activity with postsynaptic error,
+//!
+//! ```text
+//! change[o][k] += sum over samples and positions of  error[position][o] * value[corner(position) + offset[k]]
+//! ```
+//!
+//! for the [afferents](super::afferents) `k` of a convolution's pixel or of a dense unit. It stands apart from the
+//! [product](super::product) because it sums over positions and keeps one sum for every weight, not the other way
+//! round.
+
+mod tile;
+
+use rayon::prelude::*;
+
+use self::tile::Strips;
+use super::afferents::Afferents;
+use super::isa::Isa;
+use super::layout::{LANES, Layout};
+use super::product::check_conv;
+use super::simd::{Kernel, Vector};
+
+/// Output channels of a panel of partial changes.
+const PANEL: usize = 2 * LANES;
+
+/// Positions of a strip: their error vectors fill 16 KB, a third of the L1 cache, and stay there while one stretch of
+/// afferents after the other is correlated with them.
+const STRIP: usize = 128;
+
+/// Afferents of one task at most: their partial change fills 128 KB of the L2 cache.
+const RANGE: usize = 1024;
+
+/// Tasks that a batch should be cut into, so that a few threads share it evenly.
+const TASKS: usize = 16;
+
+/// The correlation of a population's activity with the error of one that it drives, compiled once from the geometry.
+#[derive(Debug, Clone)]
+pub struct Correlation {
+    input: Layout,
+    error: Layout,
+    afferents: Afferents,
+    rows: usize,
+    columns: usize,
+    /// Floats into a sample at which the first corner stands, and from corner to corner.
+    from: usize,
+    from_row: usize,
+    from_column: usize,
+    /// Samples of a strip, and its rows when one sample has more than a strip.
+    strip_samples: usize,
+    strip_rows: usize,
+    /// Afferents of a task.
+    range: usize,
+}
+
+impl Correlation {
+    /// For the weights `[channel out][channel in][row][column]` of a convolution, from the activity of its input and
+    /// the error at its drive. `input.halo` must be at least `pad`.
+    pub fn conv(input: Layout, error: Layout, kernel: usize, stride: usize, pad: usize) -> Correlation {
+        check_conv(input, error, kernel, stride, pad);
+        let corner = (input.halo - pad) * (input.row() + input.lanes);
+        Correlation {
+            from: corner,
+            from_row: stride * input.row(),
+            from_column: stride * input.lanes,
+            ..Correlation::over(Afferents::window(input, kernel), input, error)
+        }
+    }
+
+    /// For the weights `[unit][channel][row][column]` of a dense map, from the activity of its input and the error of
+    /// its flat output.
+    pub fn dense(input: Layout, error: Layout) -> Correlation {
+        assert!(error.shape.is_flat(), "a dense map's error is flat, not {}", error.shape);
+        Correlation::over(Afferents::everything(input), input, error)
+    }
+
+    fn over(afferents: Afferents, input: Layout, error: Layout) -> Correlation {
+        assert_eq!(error.lanes, LANES, "a correlation reads whole vectors of errors");
+        let (rows, columns) = (error.shape.height, error.shape.width);
+        let ranges = afferents.len().div_ceil(RANGE);
+        Correlation {
+            input,
+            error,
+            range: afferents.len().div_ceil(ranges),
+            afferents,
+            rows,
+            columns,
+            from: 0,
+            from_row: 0,
+            from_column: 0,
+            strip_samples: (STRIP / (rows * columns)).max(1),
+            strip_rows: (STRIP / columns).clamp(1, rows),
+        }
+    }
+
+    fn panels(&self) -> usize {
+        self.error.shape.channels.div_ceil(PANEL)
+    }
+
+    fn ranges(&self) -> usize {
+        self.afferents.len().div_ceil(self.range)
+    }
+
+    /// Samples whose change is summed by one task: as many as make [`TASKS`] tasks. It depends on shapes and batch
+    /// alone, because partial changes are rounded where it cuts.
+    fn chunk(&self, samples: usize) -> usize {
+        let chunks = TASKS.div_ceil(self.panels() * self.ranges());
+        samples.div_ceil(chunks).next_multiple_of(self.strip_samples).max(1)
+    }
+
+    /// Floats of partial change of one task.
+    fn partial(&self) -> usize {
+        self.range * PANEL
+    }
+
+    /// Floats of scratch that [`Correlation::run`] needs for a batch.
+    pub fn scratch_len(&self, samples: usize) -> usize {
+        samples.div_ceil(self.chunk(samples)) * self.panels() * self.ranges() * self.partial()
+    }
+
+    /// Multiplications, each with its addition, that the definition asks for one sample.
+    pub fn multiply_adds(&self) -> u64 {
+        (self.afferents.len() * self.error.shape.len()) as u64
+    }
+
+    /// Adds the correlation over a batch to `change`, in the plain order of the weights. Samples that `events` says
+    /// have no event are not read. `scratch` needs no content and holds none of use afterwards.
+    pub fn run(
+        &self,
+        isa: Isa,
+        input: &[f32],
+        error: &[f32],
+        events: Option<&[u32]>,
+        scratch: &mut [f32],
+        change: &mut [f32],
+    ) {
+        let samples = input.len() / self.input.sample();
+        let scratch_len = self.scratch_len(samples);
+        let fan = self.afferents.len();
+        assert_eq!(input.len(), samples * self.input.sample(), "input of a correlation");
+        assert_eq!(error.len(), samples * self.error.sample(), "error of a correlation of {samples} samples");
+        assert!(events.is_none_or(|events| events.len() == samples), "events of {samples} samples");
+        assert!(scratch.len() >= scratch_len, "scratch of {}, the correlation needs {scratch_len}", scratch.len());
+        assert_eq!(change.len(), self.error.shape.channels * fan, "change of a correlation");
+        if samples == 0 {
+            return;
+        }
+        let (chunk, partial) = (self.chunk(samples), self.partial());
+        // Partial changes lie [panel][range][chunk], so one panel's are one slice.
+        let chunks = samples.div_ceil(chunk);
+        let scratch = &mut scratch[..scratch_len];
+        scratch.par_chunks_mut(partial).enumerate().for_each(|(index, partial)| {
+            let (place, part) = (index / chunks, index % chunks);
+            let (panel, range) = (place / self.ranges(), place % self.ranges());
+            let samples = part * chunk..samples.min((part + 1) * chunk);
+            let range = range * self.range..fan.min((range + 1) * self.range);
+            isa.compute(Strips { correlation: self, input, error, events, samples, panel, range, partial });
+        });
+        let panels = scratch.par_chunks(self.ranges() * chunks * partial);
+        change.par_chunks_mut(PANEL * fan).zip(panels).for_each(|(change, parts)| {
+            let ranges = self.afferents.plain.chunks(self.range).zip(parts.chunks(chunks * partial));
+            for (plain, parts) in ranges {
+                for (row, &plain) in plain.iter().enumerate() {
+                    let mut total = [0.0; PANEL];
+                    for part in parts.chunks(partial) {
+                        for (total, value) in total.iter_mut().zip(&part[row * PANEL..(row + 1) * PANEL]) {
+                            *total += value;
+                        }
+                    }
+                    for (change, total) in change[plain as usize..].iter_mut().step_by(fan).zip(total) {
+                        *change += total;
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Adds to `change`, one value a channel, the sum of the error over samples and positions: what a bias learns from.
+/// Samples that `events` says have no event are not read.
+pub fn sum_over_positions(isa: Isa, error: &[f32], layout: Layout, events: Option<&[u32]>, change: &mut [f32]) {
+    let samples = error.len() / layout.sample();
+    assert_eq!(error.len(), samples * layout.sample(), "error of a bias");
+    assert!(events.is_none_or(|events| events.len() == samples), "events of {samples} samples");
+    assert_eq!(layout.lanes, LANES, "errors are whole vectors");
+    assert_eq!(change.len(), layout.shape.channels, "one bias a channel");
+    change.par_chunks_mut(LANES).enumerate().for_each(|(block, change)| {
+        isa.compute(BlockSum { error, layout, events, block, change });
+    });
+}
+
+/// The sum over positions of one block of channels.
+struct BlockSum<'a> {
+    error: &'a [f32],
+    layout: Layout,
+    events: Option<&'a [u32]>,
+    block: usize,
+    change: &'a mut [f32],
+}
+
+impl Kernel for BlockSum<'_> {
+    /// Each sample has a sum of its own, so that the error of adding many small values stays small.
+    #[inline(always)]
+    unsafe fn compute<X: Vector>(self) {
+        let layout = self.layout;
+        let mut lanes = [0.0; LANES];
+        // SAFETY: the caller vouches for the instruction set; each row of the block is in its sample's slice.
+        unsafe {
+            let mut total = X::splat(0.0);
+            for (index, sample) in self.error.chunks_exact(layout.sample()).enumerate() {
+                if self.events.is_some_and(|events| events[index] == 0) {
+                    continue;
+                }
+                let mut sum = X::splat(0.0);
+                for row in 0..layout.shape.height {
+                    let start = self.block * layout.plane() + layout.offset(0, row, 0);
+                    let row = &sample[start..start + layout.shape.width * LANES];
+                    for pixel in row.chunks_exact(LANES) {
+                        sum = sum.add(X::load(pixel.as_ptr()));
+                    }
+                }
+                total = total.add(sum);
+            }
+            total.store(lanes.as_mut_ptr());
+        }
+        for (change, lane) in self.change.iter_mut().zip(lanes) {
+            *change += lane;
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The micro-kernel of a correlation, and the walk that feeds it.
+
+// In a register block the indices are the formula.
+#![allow(clippy::needless_range_loop)]
+
+use std::ops::Range;
+
+use super::super::layout::LANES;
+use super::super::simd::{Kernel, Vector};
+use super::{Correlation, PANEL};
+
+/// One task: a chunk of samples, one panel of output channels, a range of afferents.
+pub(super) struct Strips<'a> {
+    pub(super) correlation: &'a Correlation,
+    pub(super) input: &'a [f32],
+    pub(super) error: &'a [f32],
+    pub(super) events: Option<&'a [u32]>,
+    pub(super) samples: Range<usize>,
+    pub(super) panel: usize,
+    pub(super) range: Range<usize>,
+    /// `[afferent of the range][channel of the panel]`.
+    pub(super) partial: &'a mut [f32],
+}
+
+/// The positions of one strip.
+struct Strip {
+    samples: Range<usize>,
+    rows: Range<usize>,
+}
+
+impl Kernel for Strips<'_> {
+    #[inline(always)]
+    unsafe fn compute<X: Vector>(self) {
+        let shape = self.correlation;
+        let first = self.panel * PANEL / LANES;
+        let last = shape.error.blocks().min(first + PANEL / LANES);
+        let partial = self.partial.as_mut_ptr();
+        self.partial.fill(0.0);
+        let mut sample = self.samples.start;
+        while sample < self.samples.end {
+            let next = self.samples.end.min(sample + shape.strip_samples);
+            let quiet = self.events.is_some_and(|events| events[sample..next].iter().all(|&count| count == 0));
+            let mut row = if quiet { shape.rows } else { 0 };
+            while row < shape.rows {
+                let end = shape.rows.min(row + shape.strip_rows);
+                let strip = Strip { samples: sample..next, rows: row..end };
+                // SAFETY: the caller vouches for the instruction set; blocks from `first` to `last` exist, and the
+                // partial change has a row of a panel for each.
+                unsafe {
+                    if X::BLOCKS == 2 && last - first == 2 {
+                        self.afferents::<X, 2>(&strip, first, partial);
+                    } else {
+                        for block in first..last {
+                            self.afferents::<X, 1>(&strip, block, partial.add((block - first) * LANES));
+                        }
+                    }
+                }
+                row = end;
+            }
+            sample = next;
+        }
+    }
+}
+
+impl Strips<'_> {
+    /// Correlates one strip with the whole range of afferents, cut evenly into register blocks.
+    #[inline(always)]
+    unsafe fn afferents<X: Vector, const V: usize>(&self, strip: &Strip, block: usize, partial: *mut f32) {
+        let count = self.range.len();
+        let tiles = count.div_ceil(X::SOURCES);
+        let mut first = 0;
+        for index in 0..tiles {
+            let last = count * (index + 1) / tiles;
+            let offsets = &self.correlation.afferents.offsets[self.range.start + first..self.range.start + last];
+            // SAFETY: the caller's, and `offsets` has as many entries as the tile is told.
+            unsafe {
+                let partial = partial.add(first * PANEL);
+                match offsets.len() {
+                    1 => self.tile::<X, 1, V>(strip, block, offsets, partial),
+                    2 => self.tile::<X, 2, V>(strip, block, offsets, partial),
+                    3 if X::SOURCES >= 3 => self.tile::<X, 3, V>(strip, block, offsets, partial),
+                    4 if X::SOURCES >= 4 => self.tile::<X, 4, V>(strip, block, offsets, partial),
+                    5 if X::SOURCES >= 5 => self.tile::<X, 5, V>(strip, block, offsets, partial),
+                    6 if X::SOURCES >= 6 => self.tile::<X, 6, V>(strip, block, offsets, partial),
+                    7 if X::SOURCES >= 7 => self.tile::<X, 7, V>(strip, block, offsets, partial),
+                    8 if X::SOURCES >= 8 => self.tile::<X, 8, V>(strip, block, offsets, partial),
+                    9 if X::SOURCES >= 9 => self.tile::<X, 9, V>(strip, block, offsets, partial),
+                    _ => {}
+                }
+            }
+            first = last;
+        }
+    }
+
+    /// `Q` afferents x `V` blocks of channels: their sums stay in registers over all positions of the strip.
+    #[inline(always)]
+    unsafe fn tile<X: Vector, const Q: usize, const V: usize>(
+        &self,
+        strip: &Strip,
+        block: usize,
+        offsets: &[u32],
+        partial: *mut f32,
+    ) {
+        let shape = self.correlation;
+        let plane = shape.error.plane();
+        // SAFETY: the geometry keeps every corner plus offset within the input's sample and every position within the
+        // error's; the caller vouches for `Q` offsets and rows of the partial change.
+        unsafe {
+            let mut sources = [self.input.as_ptr(); Q];
+            for q in 0..Q {
+                sources[q] = sources[q].add(shape.from + offsets[q] as usize);
+            }
+            let mut sums = [[X::splat(0.0); V]; Q];
+            for sample in strip.samples.clone() {
+                if self.events.is_some_and(|events| events[sample] == 0) {
+                    continue;
+                }
+                for row in strip.rows.clone() {
+                    let mut corner = sample * shape.input.sample() + row * shape.from_row;
+                    let error = sample * shape.error.sample() + block * plane + shape.error.offset(0, row, 0);
+                    let mut error = self.error.as_ptr().add(error);
+                    for _ in 0..shape.columns {
+                        let mut e = [X::splat(0.0); V];
+                        for v in 0..V {
+                            e[v] = X::load(error.add(v * plane));
+                        }
+                        for q in 0..Q {
+                            let x = X::splat(*sources[q].add(corner));
+                            for v in 0..V {
+                                sums[q][v] = sums[q][v].fma(x, e[v]);
+                            }
+                        }
+                        corner += shape.from_column;
+                        error = error.wrapping_add(LANES);
+                    }
+                }
+            }
+            for q in 0..Q {
+                for v in 0..V {
+                    let to = partial.add(q * PANEL + v * LANES);
+                    X::load(to).add(sums[q][v]).store(to);
+                }
+            }
+        }
+    }
+}

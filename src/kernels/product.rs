@@ -1,0 +1,316 @@
+//! A linear map over a batch: convolution and dense map, forwards (*drive*) and backwards (*carry*), as one product.
+//!
+//! All four are the same sum,
+//!
+//! ```text
+//! output[position][o] (+)= bias[o] + sum over k of  value[corner(position) + offset[k]] * weight[k][o]
+//! ```
+//!
+//! where the offsets are the position's [afferents](super::afferents) and only the positions differ:
+//!
+//! | map | positions | k | o |
+//! |---|---|---|---|
+//! | conv | pixels of the drive, corners `stride` apart | taps x channels in | channels out |
+//! | conv carry | pixels of the input, one pass for each class of pixels modulo the stride | taps that meet the class x channels out | channels in |
+//! | dense | samples | pixels x channels in | units |
+//! | dense carry | samples, one pass for each pixel | units | channels in |
+//!
+//! One micro-kernel ([`tile`]) does the arithmetic; this file compiles the geometry into passes and packs weights.
+
+mod tile;
+
+use rayon::prelude::*;
+
+use self::tile::Strips;
+use super::afferents::Afferents;
+use super::isa::Isa;
+use super::layout::{LANES, Layout};
+
+/// Output channels of a weight panel: two vectors, what the widest register block computes at once.
+const PANEL: usize = 2 * LANES;
+
+/// Afferents of one pass at most: a panel of their weights fills 160 KB, which leaves room in a 1 MB L2 cache.
+const PASS: usize = 1280;
+
+/// Floats of input that the samples of one task may read in a pass, so that they stay in the L2 cache while one
+/// weight panel after the other goes over them.
+const TASK: usize = 96 * 1024;
+
+/// What a product does with what stands in its output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sum {
+    /// Forgets it.
+    Replace,
+    /// Adds to it.
+    Add,
+}
+
+/// A linear map between two populations, compiled once from its geometry and run over batches.
+#[derive(Debug, Clone)]
+pub struct Product {
+    input: Layout,
+    output: Layout,
+    afferents: Afferents,
+    passes: Vec<Pass>,
+    /// Afferents of all passes together, those that share a list counted once for each pass: rows of a weight panel.
+    rows: usize,
+    /// Floats between the plain weights of neighbouring output channels.
+    plain_step: usize,
+    /// Samples of one task, and what their number must be a multiple of to fill register blocks.
+    task: usize,
+    multiple: usize,
+    multiply_adds: u64,
+}
+
+/// A grid of positions of every sample that hear the same afferents.
+#[derive(Debug, Clone, Default)]
+struct Pass {
+    /// The afferents, a range of [`Product::afferents`].
+    first: usize,
+    last: usize,
+    /// Where the weights stand: rows into the panel, and what to add to the afferents' plain places.
+    panel_row: usize,
+    plain: usize,
+    /// Whether an earlier pass has begun the sums of these positions.
+    continues: bool,
+    rows: usize,
+    columns: usize,
+    /// Floats into the input's sample at which the first corner stands, and from corner to corner.
+    from: usize,
+    from_row: usize,
+    from_column: usize,
+    /// The same for the block of the output.
+    to: usize,
+    to_row: usize,
+    to_column: usize,
+}
+
+impl Product {
+    /// A convolution, from the activity of a population to the drive of another. Weights are
+    /// `[channel out][channel in][row][column]`; `input.halo` must be at least `pad`.
+    pub fn conv(input: Layout, drive: Layout, kernel: usize, stride: usize, pad: usize) -> Product {
+        check_conv(input, drive, kernel, stride, pad);
+        let mut product = Product::empty(input, drive, input.shape.channels * kernel * kernel);
+        let corner = input.halo - pad;
+        product.push(
+            Afferents::window(input, kernel),
+            Pass {
+                rows: drive.shape.height,
+                columns: drive.shape.width,
+                from: corner * (input.row() + input.lanes),
+                from_row: stride * input.row(),
+                from_column: stride * input.lanes,
+                to: drive.offset(0, 0, 0),
+                to_row: drive.row(),
+                to_column: drive.lanes,
+                ..Pass::default()
+            },
+        );
+        product.multiply_adds = product.plain_len() * (drive.shape.height * drive.shape.width) as u64;
+        product.settle()
+    }
+
+    /// The way back of the convolution with this kernel, stride and padding: from an error at the resolution of its
+    /// drive to an error at the resolution of its input. Takes the same plain weights; `error.halo` must be at
+    /// least [`Product::carry_halo`].
+    pub fn conv_carry(error: Layout, output: Layout, kernel: usize, stride: usize, pad: usize) -> Product {
+        check_conv(Layout { halo: pad, ..output }, error, kernel, stride, pad);
+        let halo = Product::carry_halo(kernel, stride, pad);
+        assert!(error.halo >= halo, "the error has a halo of {}, the carry reads {halo}", error.halo);
+        let fan = output.shape.channels * kernel * kernel;
+        let mut product = Product::empty(error, output, kernel * kernel);
+        for row in 0..stride.min(output.shape.height) {
+            for column in 0..stride.min(output.shape.width) {
+                product.push(
+                    Afferents::answers(error, kernel, stride, pad, fan, (row, column)),
+                    Pass {
+                        rows: (output.shape.height - row).div_ceil(stride),
+                        columns: (output.shape.width - column).div_ceil(stride),
+                        from_row: error.row(),
+                        from_column: error.lanes,
+                        to: output.offset(0, row, column),
+                        to_row: stride * output.row(),
+                        to_column: stride * output.lanes,
+                        ..Pass::default()
+                    },
+                );
+            }
+        }
+        product.multiply_adds = (fan * error.shape.channels) as u64 * (error.shape.height * error.shape.width) as u64;
+        product.settle()
+    }
+
+    /// The halo that [`Product::conv_carry`] reads around the error.
+    pub fn carry_halo(kernel: usize, stride: usize, pad: usize) -> usize {
+        (kernel - 1).saturating_sub(pad).div_ceil(stride)
+    }
+
+    /// A dense map onto a flat population. Weights are `[unit][channel][row][column]` of the input.
+    pub fn dense(input: Layout, drive: Layout) -> Product {
+        assert!(drive.shape.is_flat(), "a dense map drives a flat population, not {}", drive.shape);
+        let mut product = Product::empty(input, drive, input.shape.len());
+        product.push(
+            Afferents::everything(input),
+            Pass { to: drive.offset(0, 0, 0), rows: 1, columns: 1, ..Pass::default() },
+        );
+        product.multiply_adds = product.plain_len();
+        product.multiple = 8;
+        product.settle()
+    }
+
+    /// The way back of a dense map: from the error of a flat population to that of its input. Takes the same plain
+    /// weights.
+    pub fn dense_carry(error: Layout, output: Layout) -> Product {
+        assert!(error.shape.is_flat(), "a dense map's error is flat, not {}", error.shape);
+        let (shape, pixels) = (output.shape, output.shape.height * output.shape.width);
+        let mut product = Product::empty(error, output, pixels);
+        let mut afferents = Afferents::everything(error);
+        afferents.plain.iter_mut().for_each(|plain| *plain *= shape.len() as u32);
+        let units = afferents.len();
+        product.afferents = afferents;
+        for row in 0..shape.height {
+            for column in 0..shape.width {
+                product.push_shared(
+                    0..units,
+                    Pass {
+                        plain: row * shape.width + column,
+                        to: output.offset(0, row, column),
+                        rows: 1,
+                        columns: 1,
+                        ..Pass::default()
+                    },
+                );
+            }
+        }
+        product.multiply_adds = (units * shape.len()) as u64;
+        product.multiple = 8;
+        product.settle()
+    }
+
+    fn empty(input: Layout, output: Layout, plain_step: usize) -> Product {
+        assert_eq!(output.lanes, LANES, "a product writes whole vectors");
+        Product {
+            input,
+            output,
+            afferents: Afferents::default(),
+            passes: Vec::new(),
+            rows: 0,
+            plain_step,
+            task: 0,
+            multiple: 1,
+            multiply_adds: 0,
+        }
+    }
+
+    /// Adds a pass with afferents of its own.
+    fn push(&mut self, afferents: Afferents, pass: Pass) {
+        let first = self.afferents.len();
+        self.afferents.extend(afferents);
+        self.push_shared(first..self.afferents.len(), pass);
+    }
+
+    /// Adds a pass over listed afferents, cut where its weights outgrow the cache. A pass that hears nothing stays: it
+    /// writes what a sum of nothing is.
+    fn push_shared(&mut self, afferents: std::ops::Range<usize>, pass: Pass) {
+        let mut first = afferents.start;
+        loop {
+            let last = afferents.end.min(first + PASS);
+            let panel_row = self.rows;
+            self.rows += last - first;
+            self.passes.push(Pass { first, last, panel_row, continues: first > afferents.start, ..pass.clone() });
+            first = last;
+            if last == afferents.end {
+                break;
+            }
+        }
+    }
+
+    /// Chooses how many samples share a task, when all passes are known.
+    fn settle(mut self) -> Product {
+        let parts = self.passes.iter().filter(|pass| pass.continues).count() + 1;
+        let footprint = self.input.sample() / parts.min(self.passes.len());
+        self.task = (TASK / footprint.max(1)).clamp(1, 64).next_multiple_of(self.multiple);
+        self
+    }
+
+    fn plain_len(&self) -> u64 {
+        (self.plain_step * self.output.shape.channels) as u64
+    }
+
+    /// Floats of the packed weights.
+    pub fn packed_len(&self) -> usize {
+        self.rows * self.output.blocks() * LANES
+    }
+
+    /// Brings plain weights into the order in which [`Product::run`] reads them: panels of 32 output channels, in each
+    /// the afferents in the order of the sum, side by side the channels of the panel; zero beyond the last channel.
+    pub fn pack(&self, weights: &[f32], packed: &mut [f32]) {
+        assert_eq!(packed.len(), self.packed_len(), "packed weights");
+        let channels = self.output.shape.channels;
+        if self.rows == 0 {
+            return;
+        }
+        packed.par_chunks_mut(self.rows * PANEL).enumerate().for_each(|(panel, packed)| {
+            let width = packed.len() / self.rows;
+            let used = (channels - panel * PANEL).min(width);
+            for pass in &self.passes {
+                let rows = packed[pass.panel_row * width..].chunks_exact_mut(width);
+                for (row, &plain) in rows.zip(&self.afferents.plain[pass.first..pass.last]) {
+                    let start = panel * PANEL * self.plain_step + plain as usize + pass.plain;
+                    for (lane, weight) in row[..used].iter_mut().enumerate() {
+                        *weight = weights[start + lane * self.plain_step];
+                    }
+                    row[used..].fill(0.0);
+                }
+            }
+        });
+    }
+
+    /// Multiplications, each with its addition, that the map's definition asks for one sample.
+    pub fn multiply_adds(&self) -> u64 {
+        self.multiply_adds
+    }
+
+    /// Applies the map to a batch. `bias` has one value an output channel. A sample that `events` says has no event
+    /// is not read: its sum is the bias alone. Halo of the output is left alone, its spare lanes become zero.
+    #[allow(clippy::too_many_arguments)]
+    pub fn run(
+        &self,
+        isa: Isa,
+        packed: &[f32],
+        input: &[f32],
+        events: Option<&[u32]>,
+        bias: Option<&[f32]>,
+        sum: Sum,
+        output: &mut [f32],
+    ) {
+        let samples = input.len() / self.input.sample();
+        assert_eq!(packed.len(), self.packed_len(), "packed weights");
+        assert_eq!(input.len(), samples * self.input.sample(), "input of a product");
+        assert_eq!(output.len(), samples * self.output.sample(), "output of a product of {samples} samples");
+        assert!(events.is_none_or(|events| events.len() == samples), "events of {samples} samples");
+        assert!(bias.is_none_or(|bias| bias.len() == self.output.shape.channels), "one bias a channel");
+        // Every sum belongs to one task and runs in one order, so the cut may follow the number of threads.
+        let share = samples.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(self.multiple);
+        let task = self.task.min(share).max(1);
+        output
+            .par_chunks_mut(task * self.output.sample())
+            .zip(input.par_chunks(task * self.input.sample()))
+            .enumerate()
+            .for_each(|(index, (output, input))| {
+                let events = events.map(|events| &events[index * task..]);
+                isa.compute(Strips { product: self, packed, input, events, bias, sum, output });
+            });
+    }
+}
+
+/// Refuses layouts that a convolution of this geometry does not connect.
+pub(super) fn check_conv(input: Layout, drive: Layout, kernel: usize, stride: usize, pad: usize) {
+    assert!(kernel > 0 && stride > 0, "a convolution needs a kernel and a stride");
+    assert!(input.halo >= pad, "the input has a halo of {}, the convolution reads {pad}", input.halo);
+    for (from, to) in [(input.shape.height, drive.shape.height), (input.shape.width, drive.shape.width)] {
+        let room = (from + 2 * pad).checked_sub(kernel);
+        let expected = room.map_or(0, |room| room / stride + 1);
+        assert_eq!(to, expected, "kernel {kernel}, stride {stride}, padding {pad} on {}", input.shape);
+    }
+}

@@ -1,0 +1,199 @@
+//! The micro-kernel of a product, and the walk that feeds it.
+
+// In a register block the indices are the formula.
+#![allow(clippy::needless_range_loop)]
+
+use super::super::layout::LANES;
+use super::super::simd::{Kernel, Vector};
+use super::{PANEL, Pass, Product, Sum};
+
+/// Positions of the largest register block.
+const MOST: usize = 8;
+
+/// One task: a few samples of a batch, all output channels.
+pub(super) struct Strips<'a> {
+    pub(super) product: &'a Product,
+    pub(super) packed: &'a [f32],
+    pub(super) input: &'a [f32],
+    pub(super) events: Option<&'a [u32]>,
+    pub(super) bias: Option<&'a [f32]>,
+    pub(super) sum: Sum,
+    pub(super) output: &'a mut [f32],
+}
+
+/// What one register block of channels needs to know in one pass.
+struct Block<X, const V: usize> {
+    /// Offsets of the afferents.
+    offsets: *const u32,
+    afferents: usize,
+    /// Their weights, `step` floats apart.
+    weights: *const f32,
+    step: usize,
+    /// Floats from one block of output channels to the next.
+    plane: usize,
+    /// What the sums start from, and whether what stands in the output is added.
+    start: [X; V],
+    read: bool,
+}
+
+impl Kernel for Strips<'_> {
+    #[inline(always)]
+    unsafe fn compute<X: Vector>(self) {
+        let blocks = self.product.output.blocks();
+        let output = self.output.as_mut_ptr();
+        let mut block = 0;
+        while block < blocks {
+            // SAFETY: the caller vouches for the instruction set; `block + V` is at most `blocks`.
+            unsafe {
+                if X::BLOCKS == 2 && block + 2 <= blocks {
+                    self.channels::<X, 2>(block, output);
+                    block += 2;
+                } else {
+                    self.channels::<X, 1>(block, output);
+                    block += 1;
+                }
+            }
+        }
+    }
+}
+
+impl Strips<'_> {
+    /// All passes for the `V` blocks of output channels from `block` on.
+    #[inline(always)]
+    unsafe fn channels<X: Vector, const V: usize>(&self, block: usize, output: *mut f32) {
+        // SAFETY: the block's channels lie within every sample of the output.
+        let output = unsafe { output.add(block * self.product.output.plane()) };
+        let product = self.product;
+        let panel = block * LANES / PANEL;
+        let step = PANEL.min(product.output.blocks() * LANES - panel * PANEL);
+        let mut bias = [[0.0; LANES]; V];
+        if let Some(values) = self.bias {
+            let values = &values[block * LANES..];
+            for (lane, &value) in bias.as_flattened_mut().iter_mut().zip(values) {
+                *lane = value;
+            }
+        }
+        // SAFETY: the panel begins after `panel` whole ones; every pass's rows lie within it by construction, as do
+        // its afferents in the list.
+        unsafe {
+            let weights = self.packed.as_ptr().add(panel * PANEL * product.rows + block * LANES % PANEL);
+            for pass in &product.passes {
+                let mut start = [X::splat(0.0); V];
+                if !pass.continues {
+                    for v in 0..V {
+                        start[v] = X::load(bias[v].as_ptr());
+                    }
+                }
+                let task = Block {
+                    offsets: product.afferents.offsets.as_ptr().add(pass.first),
+                    afferents: pass.last - pass.first,
+                    weights: weights.add(pass.panel_row * step),
+                    step,
+                    plane: product.output.plane(),
+                    start,
+                    read: pass.continues || self.sum == Sum::Add,
+                };
+                self.walk(pass, &task, output, true);
+                if self.events.is_some() && !pass.continues && !(self.sum == Sum::Add && self.bias.is_none()) {
+                    self.walk(pass, &Block { afferents: 0, ..task }, output, false);
+                }
+            }
+        }
+    }
+
+    /// Collects the positions of the samples that have events (or of those that have none), across rows and samples,
+    /// and computes them register block by register block.
+    #[inline(always)]
+    unsafe fn walk<X: Vector, const V: usize>(&self, pass: &Pass, task: &Block<X, V>, output: *mut f32, active: bool) {
+        let input = self.product.input.sample();
+        let mut from = [std::ptr::null(); MOST];
+        let mut to = [std::ptr::null_mut(); MOST];
+        let mut count = 0;
+        for sample in 0..self.input.len() / input {
+            if self.events.is_some_and(|events| (events[sample] > 0) != active) {
+                continue;
+            }
+            for row in 0..pass.rows {
+                // SAFETY: the geometry keeps every corner plus offset within the input's sample and every position
+                // within the output's; the tile is told how many positions there are.
+                unsafe {
+                    let mut source = self.input.as_ptr().add(sample * input + pass.from + row * pass.from_row);
+                    let sample = sample * self.product.output.sample();
+                    let mut target = output.add(sample + pass.to + row * pass.to_row);
+                    for _ in 0..pass.columns {
+                        from[count] = source;
+                        to[count] = target;
+                        count += 1;
+                        if count == X::POSITIONS {
+                            count = 0;
+                            match X::POSITIONS {
+                                8 => tile::<X, 8, V>(task, &from, &to),
+                                6 => tile::<X, 6, V>(task, &from, &to),
+                                _ => tile::<X, 2, V>(task, &from, &to),
+                            }
+                        }
+                        source = source.wrapping_add(pass.from_column);
+                        target = target.wrapping_add(pass.to_column);
+                    }
+                }
+            }
+        }
+        // SAFETY: as above.
+        unsafe {
+            match count {
+                1 => tile::<X, 1, V>(task, &from, &to),
+                2 if X::POSITIONS > 2 => tile::<X, 2, V>(task, &from, &to),
+                3 if X::POSITIONS > 3 => tile::<X, 3, V>(task, &from, &to),
+                4 if X::POSITIONS > 4 => tile::<X, 4, V>(task, &from, &to),
+                5 if X::POSITIONS > 5 => tile::<X, 5, V>(task, &from, &to),
+                6 if X::POSITIONS > 6 => tile::<X, 6, V>(task, &from, &to),
+                7 if X::POSITIONS > 7 => tile::<X, 7, V>(task, &from, &to),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// `P` positions x `V` blocks of channels: their sums stay in registers from the first afferent to the last.
+#[inline(always)]
+unsafe fn tile<X: Vector, const P: usize, const V: usize>(
+    task: &Block<X, V>,
+    from: &[*const f32; MOST],
+    to: &[*mut f32; MOST],
+) {
+    // SAFETY: the caller vouches for `P` positions, the list of offsets and the weights.
+    unsafe {
+        let mut sums = [task.start; P];
+        if task.read {
+            for p in 0..P {
+                for v in 0..V {
+                    sums[p][v] = sums[p][v].add(X::load(to[p].add(v * task.plane)));
+                }
+            }
+        }
+        let mut corner = [std::ptr::null(); P];
+        corner.copy_from_slice(&from[..P]);
+        let mut weights = task.weights;
+        // Two blocks fill a panel, so their step is known when this is compiled.
+        let step = if V * LANES == PANEL { PANEL } else { task.step };
+        for k in 0..task.afferents {
+            let offset = *task.offsets.add(k) as usize;
+            let mut w = [X::splat(0.0); V];
+            for v in 0..V {
+                w[v] = X::load(weights.add(v * LANES));
+            }
+            for p in 0..P {
+                let x = X::splat(*corner[p].add(offset));
+                for v in 0..V {
+                    sums[p][v] = sums[p][v].fma(x, w[v]);
+                }
+            }
+            weights = weights.add(step);
+        }
+        for p in 0..P {
+            for v in 0..V {
+                sums[p][v].store(to[p].add(v * task.plane));
+            }
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! Sixteen f32s at a time, on three instruction sets, for kernels that are written once.
+//!
+//! A kernel is a struct of its operands that implements [`Kernel`]: one body, generic over [`Vector`]. [`Isa::compute`]
+//! picks the vector type and calls the body inside a function that is compiled for that instruction set. Intrinsics
+//! are inlined only into such a function, so **everything between it and them is `#[inline(always)]`**: one helper
+//! left out of line runs some fifteen times slower. For the same reason the bodies hold no closures over vectors.
+//!
+//! | vector | registers | `fma` |
+//! |---|---|---|
+//! | [`Wide`] | one of 32 zmm | fused |
+//! | [`Pair`] | two of 16 ymm | fused |
+//! | [`Plain`] | whatever the compiler finds | product rounded, then sum: `f32::mul_add` would call libm |
+//!
+//! Results are therefore the same bits for any number of threads, but not across instruction sets.
+
+// Lanes are what the loops are about.
+#![allow(clippy::needless_range_loop)]
+
+use super::isa::{Isa, Kind};
+use super::layout::LANES;
+
+/// Sixteen f32s. Comparisons with NaN are false; `min` and `max` give `other` when either operand is NaN.
+///
+/// # Safety
+/// Every function asks that the processor has the implementor's instruction set; pointers must be valid for sixteen
+/// values, at any alignment.
+pub(crate) trait Vector: Copy {
+    /// One truth value a lane.
+    type Mask: Copy;
+    /// Positions of the register block of a [product](super::product).
+    const POSITIONS: usize;
+    /// Blocks of sixteen channels of the register blocks of product and [correlation](super::correlation).
+    const BLOCKS: usize;
+    /// Presynaptic values of the register block of a correlation.
+    const SOURCES: usize;
+
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    /// `self + a * b`.
+    unsafe fn fma(self, a: Self, b: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn div(self, other: Self) -> Self;
+    unsafe fn min(self, other: Self) -> Self;
+    unsafe fn max(self, other: Self) -> Self;
+    unsafe fn greater(self, other: Self) -> Self::Mask;
+    unsafe fn equal(self, other: Self) -> Self::Mask;
+    /// `self` where the mask is true, else `other`.
+    unsafe fn select(self, mask: Self::Mask, other: Self) -> Self;
+    /// How many lanes are not zero; NaN is not.
+    unsafe fn nonzeros(self) -> u32;
+    /// Sixteen bytes as numbers.
+    unsafe fn load_bytes(from: *const u8) -> Self;
+    /// Sixteen whole numbers from 0 to 255 as bytes.
+    unsafe fn store_bytes(self, to: *mut u8);
+}
+
+/// A computation that is written once and compiled for every instruction set.
+pub(crate) trait Kernel {
+    /// Does it. Implementations are `#[inline(always)]`.
+    ///
+    /// # Safety
+    /// The processor has the instruction set of `X`.
+    unsafe fn compute<X: Vector>(self);
+}
+
+impl Isa {
+    /// Runs a kernel on this instruction set.
+    pub(crate) fn compute(self, kernel: impl Kernel) {
+        match self.kind() {
+            // SAFETY: plain Rust asks nothing of the processor.
+            Kind::Scalar => unsafe { kernel.compute::<Plain>() },
+            // SAFETY: an `Isa` of this kind exists only where AVX2 and FMA were detected.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { x86::avx2(kernel) },
+            // SAFETY: an `Isa` of this kind exists only where all of these features were detected.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe { x86::avx512(kernel) },
+        }
+    }
+}
+
+/// Sixteen f32s in plain Rust.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain([f32; LANES]);
+
+impl Plain {
+    #[inline(always)]
+    fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        let mut out = self;
+        for lane in 0..LANES {
+            out.0[lane] = f(self.0[lane], other.0[lane]);
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn compare(self, other: Self, f: impl Fn(f32, f32) -> bool) -> [bool; LANES] {
+        let mut out = [false; LANES];
+        for lane in 0..LANES {
+            out[lane] = f(self.0[lane], other.0[lane]);
+        }
+        out
+    }
+}
+
+impl Vector for Plain {
+    type Mask = [bool; LANES];
+    const POSITIONS: usize = 2;
+    const BLOCKS: usize = 1;
+    const SOURCES: usize = 2;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Plain([value; LANES])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: valid for sixteen values by the trait's contract; an array of f32 is aligned like f32.
+        Plain(unsafe { from.cast::<[f32; LANES]>().read() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: as in `load`.
+        unsafe { to.cast::<[f32; LANES]>().write(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn fma(self, a: Self, b: Self) -> Self {
+        let mut out = self;
+        for lane in 0..LANES {
+            out.0[lane] += a.0[lane] * b.0[lane];
+        }
+        out
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        self.zip(other, |a, b| a * b)
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        self.zip(other, |a, b| a / b)
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn greater(self, other: Self) -> Self::Mask {
+        self.compare(other, |a, b| a > b)
+    }
+    #[inline(always)]
+    unsafe fn equal(self, other: Self) -> Self::Mask {
+        self.compare(other, |a, b| a == b)
+    }
+    #[inline(always)]
+    unsafe fn select(self, mask: Self::Mask, other: Self) -> Self {
+        let mut out = other;
+        for lane in 0..LANES {
+            if mask[lane] {
+                out.0[lane] = self.0[lane];
+            }
+        }
+        out
+    }
+    #[inline(always)]
+    unsafe fn nonzeros(self) -> u32 {
+        self.0.iter().map(|&value| u32::from(value != 0.0)).sum()
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> Self {
+        // SAFETY: valid for sixteen bytes by the trait's contract.
+        Plain(unsafe { from.cast::<[u8; LANES]>().read() }.map(f32::from))
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        // SAFETY: as in `load_bytes`.
+        unsafe { to.cast::<[u8; LANES]>().write(self.0.map(|value| value as u8)) }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    //! The two vector types of x86-64 and the functions that are compiled for their instruction sets.
+    use std::arch::x86_64::*;
+
+    use super::{Kernel, Vector};
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma,avx2")]
+    pub(super) unsafe fn avx512(kernel: impl Kernel) {
+        // SAFETY: the caller vouches for the features that this function names.
+        unsafe { kernel.compute::<Wide>() }
+    }
+
+    #[target_feature(enable = "fma,avx2")]
+    pub(super) unsafe fn avx2(kernel: impl Kernel) {
+        // SAFETY: the caller vouches for the features that this function names.
+        unsafe { kernel.compute::<Pair>() }
+    }
+
+    /// One AVX-512 register.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Wide(__m512);
+
+    /// Two AVX registers.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Pair(__m256, __m256);
+
+    // SAFETY, of every block in both implementations: the trait's contract provides the features and the pointers.
+
+    impl Vector for Wide {
+        type Mask = __mmask16;
+        const POSITIONS: usize = 8;
+        const BLOCKS: usize = 2;
+        const SOURCES: usize = 9;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            // SAFETY: see above.
+            Wide(unsafe { _mm512_set1_ps(value) })
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: see above.
+            Wide(unsafe { _mm512_loadu_ps(from) })
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: see above.
+            unsafe { _mm512_storeu_ps(to, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn fma(self, a: Self, b: Self) -> Self {
+            // SAFETY: see above.
+            Wide(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: see above.
+            Wide(unsafe { _mm512_add_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            // SAFETY: see above.
+            Wide(unsafe { _mm512_mul_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn div(self, other: Self) -> Self {
+            // SAFETY: see above.
+            Wide(unsafe { _mm512_div_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn min(self, other: Self) -> Self {
+            // SAFETY: see above.
+            Wide(unsafe { _mm512_min_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            // SAFETY: see above.
+            Wide(unsafe { _mm512_max_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn greater(self, other: Self) -> Self::Mask {
+            // SAFETY: see above.
+            unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, other.0) }
+        }
+        #[inline(always)]
+        unsafe fn equal(self, other: Self) -> Self::Mask {
+            // SAFETY: see above.
+            unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(self.0, other.0) }
+        }
+        #[inline(always)]
+        unsafe fn select(self, mask: Self::Mask, other: Self) -> Self {
+            // SAFETY: see above.
+            Wide(unsafe { _mm512_mask_blend_ps(mask, other.0, self.0) })
+        }
+        #[inline(always)]
+        unsafe fn nonzeros(self) -> u32 {
+            // SAFETY: see above.
+            unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps()) }.count_ones()
+        }
+        #[inline(always)]
+        unsafe fn load_bytes(from: *const u8) -> Self {
+            // SAFETY: see above.
+            Wide(unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) })
+        }
+        #[inline(always)]
+        unsafe fn store_bytes(self, to: *mut u8) {
+            // SAFETY: see above.
+            unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(self.0))) }
+        }
+    }
+
+    impl Vector for Pair {
+        type Mask = (__m256, __m256);
+        const POSITIONS: usize = 6;
+        const BLOCKS: usize = 1;
+        const SOURCES: usize = 6;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            // SAFETY: see above.
+            let half = unsafe { _mm256_set1_ps(value) };
+            Pair(half, half)
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: see above.
+            unsafe { Pair(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: see above.
+            unsafe {
+                _mm256_storeu_ps(to, self.0);
+                _mm256_storeu_ps(to.add(8), self.1);
+            }
+        }
+        #[inline(always)]
+        unsafe fn fma(self, a: Self, b: Self) -> Self {
+            // SAFETY: see above.
+            unsafe { Pair(_mm256_fmadd_ps(a.0, b.0, self.0), _mm256_fmadd_ps(a.1, b.1, self.1)) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: see above.
+            unsafe { Pair(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            // SAFETY: see above.
+            unsafe { Pair(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn div(self, other: Self) -> Self {
+            // SAFETY: see above.
+            unsafe { Pair(_mm256_div_ps(self.0, other.0), _mm256_div_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn min(self, other: Self) -> Self {
+            // SAFETY: see above.
+            unsafe { Pair(_mm256_min_ps(self.0, other.0), _mm256_min_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            // SAFETY: see above.
+            unsafe { Pair(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn greater(self, other: Self) -> Self::Mask {
+            // SAFETY: see above.
+            unsafe { (_mm256_cmp_ps::<_CMP_GT_OQ>(self.0, other.0), _mm256_cmp_ps::<_CMP_GT_OQ>(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn equal(self, other: Self) -> Self::Mask {
+            // SAFETY: see above.
+            unsafe { (_mm256_cmp_ps::<_CMP_EQ_OQ>(self.0, other.0), _mm256_cmp_ps::<_CMP_EQ_OQ>(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn select(self, mask: Self::Mask, other: Self) -> Self {
+            // SAFETY: see above.
+            unsafe { Pair(_mm256_blendv_ps(other.0, self.0, mask.0), _mm256_blendv_ps(other.1, self.1, mask.1)) }
+        }
+        #[inline(always)]
+        unsafe fn nonzeros(self) -> u32 {
+            // SAFETY: see above.
+            unsafe {
+                let zero = _mm256_setzero_ps();
+                let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self.0, zero));
+                let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self.1, zero));
+                (low | high << 8).count_ones()
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_bytes(from: *const u8) -> Self {
+            // SAFETY: see above.
+            unsafe {
+                let bytes = _mm_loadu_si128(from.cast());
+                let low = _mm256_cvtepu8_epi32(bytes);
+                let high = _mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes, bytes));
+                Pair(_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high))
+            }
+        }
+        #[inline(always)]
+        unsafe fn store_bytes(self, to: *mut u8) {
+            // SAFETY: see above.
+            unsafe {
+                let (low, high) = (_mm256_cvtps_epi32(self.0), _mm256_cvtps_epi32(self.1));
+                let low = _mm_packs_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256::<1>(low));
+                let high = _mm_packs_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256::<1>(high));
+                _mm_storeu_si128(to.cast(), _mm_packus_epi16(low, high));
+            }
+        }
+    }
+}
