@@ -177,7 +177,7 @@ impl<'a> Scanner<'a> {
             Some('"') => self.scalar(Self::string),
             Some('r' | 'b') if string_follows(rest) => self.scalar(Self::string),
             Some('\'') => self.scalar(Self::character),
-            Some('b') if rest.starts_with("b'") => self.scalar(Self::character),
+            Some('b') if rest.starts_with("b'") => self.scalar(Self::number),
             Some('0'..='9' | '+' | '-' | '.') => self.scalar(Self::number),
             Some(first) if starts_name(first) => {
                 self.name()?;
@@ -258,13 +258,18 @@ impl<'a> Scanner<'a> {
         Err(Located::new(start..start + 1, "this is not one character in quotes", "put a text in double quotes"))
     }
 
-    /// A number, or a range of numbers.
+    /// A number, or a range of numbers; bytes such as `b'x'` are numbers, too.
     fn number(&mut self) -> Result<(), Located> {
-        self.eat_while(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-' | '.'));
-        if self.text[..self.at].ends_with("..") && self.eat("=") {
+        loop {
             self.eat_while(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-' | '.'));
+            let token = &self.text[..self.at];
+            if token.ends_with('b') && self.peek() == Some('\'') {
+                self.at -= 1;
+                self.character()?;
+            } else if !(token.ends_with("..") && self.eat("=")) {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     fn name(&mut self) -> Result<(), Located> {

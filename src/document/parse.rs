@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::outline::{Entry, Form, Node};
 use super::{Document, Located, lower, shorten};
-use crate::fault::did_you_mean;
+use crate::fault::{did_you_mean, nearest};
 
 /// The way to an entry: which one of the root's, which one of that one's, and so on. Empty for the root.
 type Trail = Vec<usize>;
@@ -25,7 +25,8 @@ impl Document {
             Ok(root) => root,
             Err(mistake) => return options.from_str(&self.text).map_err(|_| vec![mistake.clone()]),
         };
-        let mut reading = Reading { root, text: self.text.clone(), blanked: Vec::new(), faults: Vec::new() };
+        let mut reading =
+            Reading { root, text: self.text.clone(), blanked: Vec::new(), misspelt: Vec::new(), faults: Vec::new() };
         reading.blank_repeats(root, &mut Vec::new());
         loop {
             match options.from_str(&reading.text) {
@@ -48,6 +49,8 @@ struct Reading<'a> {
     /// The document without what was found wrong so far.
     text: String,
     blanked: Vec<Trail>,
+    /// Values in which an unknown field was probably meant to be this other one.
+    misspelt: Vec<(Trail, String)>,
     faults: Vec<Located>,
 }
 
@@ -64,7 +67,7 @@ impl Reading<'_> {
     /// Blanks out the entry at `trail`, or the one around it if a gap would itself be a fault. False if nothing is
     /// left to blank.
     fn blank(&mut self, mut trail: Trail) -> bool {
-        while trail.split_last().is_some_and(|(_, parent)| self.node(parent).form == Form::Tuple) {
+        while self.stands_in_tuple(&trail) {
             trail.pop();
         }
         let Some(range) = self.entry(&trail).map(|entry| entry.start()..entry.end) else { return false };
@@ -99,7 +102,7 @@ impl Reading<'_> {
     }
 
     /// Which entry an error is about, and the fault to report; none if the error only echoes what was blanked out.
-    fn blame(&self, error: &SpannedError, source: &str) -> (Trail, Option<Located>) {
+    fn blame(&mut self, error: &SpannedError, source: &str) -> (Trail, Option<Located>) {
         use ron::Error as E;
         let at = offset(&self.text, error.span.end.line, error.span.end.col);
         match &error.code {
@@ -107,6 +110,10 @@ impl Reading<'_> {
                 let trail = self.seek(at, |entry| entry.key.as_ref().is_some_and(|key| key.span.end == at));
                 let span = self.entry(&trail).and_then(|entry| entry.key.as_ref()).map(|key| key.span.clone());
                 let problem = format!("{} has no field `{found}`", self.owner(&trail, source));
+                if let (Some(meant), Some((_, parent))) = (nearest(found, expected.iter().copied()), trail.split_last())
+                {
+                    self.misspelt.push((parent.to_vec(), meant.to_string()));
+                }
                 let remedy = match expected {
                     [] => "remove it".to_string(),
                     names => did_you_mean(found, names.iter().copied()),
@@ -151,7 +158,7 @@ impl Reading<'_> {
             |what: &str, remedy: &str| Located::new(span.clone(), format!("expected {what}, found `{found}`"), remedy);
         match code {
             E::NoSuchEnumVariant { expected, found, outer } => {
-                let kind = outer.as_deref().unwrap_or("choice");
+                let kind = outer.as_deref().map_or("choice".to_string(), in_words);
                 Located::new(
                     name,
                     format!("there is no {kind} `{found}`"),
@@ -183,9 +190,14 @@ impl Reading<'_> {
             E::ExpectedIdentifier | E::SuggestRawIdentifier(_)
                 if node.form == Form::Scalar && found.starts_with('"') =>
             {
-                expected("a name", &format!("write {} without quotes", found.trim_matches('"')))
+                expected("a name", &format!("write `{}`, without quotes", found.trim_matches('"')))
             }
-            E::ExpectedIdentifier | E::SuggestRawIdentifier(_) => expected("a name", "write a name first"),
+            E::ExpectedIdentifier | E::SuggestRawIdentifier(_) if self.stands_in_tuple(trail) => {
+                expected("a field", &format!("write the field's name before it: `...: {found}`"))
+            }
+            E::ExpectedIdentifier | E::SuggestRawIdentifier(_) => {
+                expected("a name", "write the name of a choice, with its fields in brackets if it has any")
+            }
             E::ExpectedComma | E::ExpectedStructLikeEnd | E::ExpectedArrayEnd | E::ExpectedOptionEnd => {
                 self.surplus(trail, at, span, &found)
             }
@@ -211,6 +223,10 @@ impl Reading<'_> {
         }
     }
 
+    fn stands_in_tuple(&self, trail: &[usize]) -> bool {
+        trail.split_last().is_some_and(|(_, parent)| self.node(parent).form == Form::Tuple)
+    }
+
     /// What holds the entry at `trail`, in words: its name, else the field that it is the value of.
     fn owner(&self, trail: &[usize], source: &str) -> String {
         let parents = (0..trail.len()).rev().map(|length| &trail[..length]);
@@ -229,13 +245,15 @@ impl Reading<'_> {
         "the document".to_string()
     }
 
-    /// Whether an entry of the value at `trail` was blanked out: the one called `field`, or any.
+    /// Whether an entry of the value at `trail` was blanked out: the one called or meant to be `field`, or any.
     fn was_blanked(&self, trail: &[usize], field: Option<&str>) -> bool {
-        self.blanked.iter().any(|blanked| {
-            let inside = blanked.split_last().is_some_and(|(_, parent)| parent == trail);
-            let key = self.entry(blanked).and_then(|entry| entry.key.as_ref());
-            inside && field.is_none_or(|field| key.is_some_and(|key| key.text == field))
-        })
+        let misspelt = self.misspelt.iter().any(|(parent, meant)| parent == trail && field == Some(meant));
+        misspelt
+            || self.blanked.iter().any(|blanked| {
+                let inside = blanked.split_last().is_some_and(|(_, parent)| parent == trail);
+                let key = self.entry(blanked).and_then(|entry| entry.key.as_ref());
+                inside && field.is_none_or(|field| key.is_some_and(|key| key.text == field))
+            })
     }
 
     /// The entry that `wanted` picks among those that touch byte `at`, else the deepest.
@@ -273,6 +291,18 @@ impl Reading<'_> {
         let back = self.seek(before, |_| false);
         if self.node(&back).span.end == before && self.node(&back).form == Form::Word { back } else { trail }
     }
+}
+
+/// The name of a type as prose writes it: `LinearMap` is a linear map.
+fn in_words(name: &str) -> String {
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
 }
 
 /// The byte at a line and column as `ron` counts them: from 1, columns in characters.

@@ -21,10 +21,10 @@ pub(super) struct Diagram<'a> {
     pub(super) spec: &'a NetworkSpec,
     /// The feedforward projections, in declaration order.
     pub(super) joins: Vec<Join>,
-    /// All units that lie on no cycle, pre before post.
+    /// All units, pre before post as far as there are no cycles.
     pub(super) order: Vec<UnitId>,
-    /// Whether some projections run in a circle.
-    pub(super) cyclic: bool,
+    /// Which units lie on a cycle of feedforward projections.
+    pub(super) cyclic: Vec<bool>,
     graph: DiGraph<(), ProjectionId>,
 }
 
@@ -80,7 +80,13 @@ impl Join {
 impl<'a> Diagram<'a> {
     /// Understands a description's names and connections.
     pub(super) fn draw(spec: &'a NetworkSpec, faults: &mut Vec<Fault>) -> Self {
-        let mut diagram = Diagram { spec, joins: Vec::new(), order: Vec::new(), cyclic: false, graph: DiGraph::new() };
+        let mut diagram = Diagram {
+            spec,
+            joins: Vec::new(),
+            order: Vec::new(),
+            cyclic: vec![false; spec.units.len()],
+            graph: DiGraph::new(),
+        };
         for _ in &spec.units {
             diagram.graph.add_node(());
         }
@@ -239,31 +245,31 @@ impl<'a> Diagram<'a> {
             .any(|projection| projection.to == self.name(unit) && projection.from != projection.to)
     }
 
-    /// Orders the units, and names each circle of projections.
+    /// Orders the units, and names each cycle of projections.
     fn find_cycles(&mut self, faults: &mut Vec<Fault>) {
         // Components come post before pre.
         for component in tarjan_scc(&self.graph).into_iter().rev() {
-            if let [single] = component.as_slice() {
-                self.order.push(UnitId(single.index()));
+            self.order.extend(component.iter().map(|node| UnitId(node.index())));
+            if component.len() == 1 {
                 continue;
             }
-            self.cyclic = true;
-            let circle = self.circle(&component);
-            let ends = circle.iter().filter_map(|edge| self.graph.edge_endpoints(*edge));
+            component.iter().for_each(|node| self.cyclic[node.index()] = true);
+            let cycle = self.cycle(&component);
+            let ends = cycle.iter().filter_map(|edge| self.graph.edge_endpoints(*edge));
             let names = ends.map(|(from, _)| self.name(UnitId(from.index())));
             let first = names.clone().next().unwrap_or_default();
             let route = names.chain([first]).collect::<Vec<_>>().join(" -> ");
             // The projection that was written last is the likeliest mistake.
-            let last = circle.iter().map(|edge| self.graph[*edge]).max().unwrap_or(ProjectionId(0));
-            let problem = format!("feedforward projections run in a circle: {route}");
+            let last = cycle.iter().map(|edge| self.graph[*edge]).max().unwrap_or(ProjectionId(0));
+            let problem = format!("feedforward projections form a cycle: {route}");
             let remedy =
                 format!("remove {} or another of them; what runs downwards is feedback", self.joins[last.0].name);
             faults.push(Fault::new(format!("feedforward[{}]", last.0), problem, remedy));
         }
     }
 
-    /// A shortest circle through the first unit of a strongly connected component.
-    fn circle(&self, component: &[NodeIndex]) -> Vec<EdgeIndex> {
+    /// A shortest cycle through the first unit of a strongly connected component.
+    fn cycle(&self, component: &[NodeIndex]) -> Vec<EdgeIndex> {
         let Some(start) = component.iter().copied().min() else { return Vec::new() };
         let mut came: HashMap<NodeIndex, EdgeIndex> = HashMap::new();
         let mut queue = VecDeque::from([start]);
@@ -276,14 +282,14 @@ impl<'a> Diagram<'a> {
                     }
                     continue;
                 }
-                let mut circle = vec![edge.id()];
+                let mut cycle = vec![edge.id()];
                 let mut at = node;
                 while let Some(edge) = came.get(&at).filter(|_| at != start) {
-                    circle.push(*edge);
+                    cycle.push(*edge);
                     at = self.graph.edge_endpoints(*edge).map_or(start, |(from, _)| from);
                 }
-                circle.reverse();
-                return circle;
+                cycle.reverse();
+                return cycle;
             }
         }
         Vec::new()

@@ -264,8 +264,8 @@ fn deaf(diagram: &Diagram, heads: &[UnitId], reached: &[bool], faults: &mut Vec<
     for (index, (join, spec)) in diagram.joins.iter().zip(&diagram.spec.feedforward).enumerate() {
         let Some((_, to)) = join.known().filter(|(_, to)| spec.plastic && !reached[to.0]) else { continue };
         let projects = diagram.joins.iter().any(|join| join.from.unit() == Some(to));
-        // A unit that projects nowhere and is no head, an input, a circle: each is reported as such.
-        if !projects || heads.contains(&to) || diagram.is_input(to) || !diagram.order.contains(&to) {
+        // A unit that projects nowhere and is no head, an input, a cycle: each is reported as such.
+        if !projects || heads.contains(&to) || diagram.is_input(to) || diagram.cyclic[to.0] {
             continue;
         }
         let unit = diagram.name(to);
@@ -298,8 +298,8 @@ fn repeated_names(diagram: &Diagram, written: &[Written], feedback: &[Feedback],
     let forward = diagram.joins.iter().enumerate();
     let mut named: Vec<(&str, Option<String>)> =
         forward.map(|(index, join)| (join.name.as_str(), Some(format!("feedforward[{index}]")))).collect();
-    // In a circle, feedback has the names of what runs downwards; the circle is the fault.
-    if !diagram.cyclic {
+    // On a cycle, feedback has the names of what runs downwards; the cycle is the fault.
+    if !diagram.cyclic.contains(&true) {
         let sound = written.iter().enumerate().filter(|(_, written)| written.answer.is_some());
         let places = sound.map(|(index, _)| Some(format!("feedback[{index}]")));
         // What a rule adds stands nowhere.

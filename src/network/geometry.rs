@@ -29,7 +29,9 @@ pub(super) fn units(diagram: &Diagram, faults: &mut Vec<Fault>) -> Vec<Unit> {
             UnitSpec::Unit { pool, .. } => {
                 let drives = drives(diagram, *unit, &shapes, faults);
                 let drive = agreed(diagram, *unit, &drives, faults);
-                drive.and_then(|drive| Some((drive, pooled(name, drive, pool, faults)?)))
+                let shapes = drive.and_then(|drive| Some((drive, pooled(name, drive, pool, faults)?)));
+                // Around a cycle, one shape would only accuse the other.
+                shapes.filter(|_| !diagram.cyclic[unit.0])
             }
         };
     }
