@@ -37,3 +37,31 @@ impl Fault {
             .then(|| Fault::new(place, format!("{value} is not a positive number"), "use a finite value above 0"))
     }
 }
+
+/// The candidate that `found` was probably meant to be: the nearest by edit distance, case aside, if it differs in at
+/// most a third of its letters.
+pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = found.to_lowercase();
+    candidates
+        .into_iter()
+        .filter_map(|candidate| {
+            let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
+            let letters = found.chars().count().max(candidate.chars().count());
+            (distance <= letters / 3).then_some((distance, candidate))
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// The remedy for a name that is none of `candidates`: the nearest one, or all that there are.
+pub fn did_you_mean<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    if let Some(name) = nearest(found, candidates.clone()) {
+        return format!("did you mean `{name}`?");
+    }
+    let names: Vec<_> = candidates.into_iter().map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [] => "remove it: there is nothing to choose from".to_string(),
+        [only] => format!("the only choice is {only}"),
+        [first @ .., last] => format!("choose from {} and {last}", first.join(", ")),
+    }
+}

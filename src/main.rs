@@ -1,3 +1,5 @@
-//! The `synlocal` program.
+//! The `synlocal` program: see the library's front page and `synlocal --help`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    synlocal::cli::run()
+}

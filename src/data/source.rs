@@ -110,6 +110,32 @@ impl Source {
         faults
     }
 
+    /// The data set whose files lie in `folder`, all of it.
+    ///
+    /// # Errors
+    /// `folder` holds the files of no known data set.
+    pub fn in_folder(folder: &Path) -> Result<Source> {
+        let holds = |names: &[&str]| names.iter().any(|name| folder.join(name).exists());
+        let path = Some(folder.to_path_buf());
+        if holds(&["data_batch_1.bin", "cifar-10-batches-bin"]) {
+            Ok(Source::Cifar10 { path, images: None, test_images: None })
+        } else if holds(&["train.bin", "cifar-100-binary"]) {
+            Ok(Source::Cifar100 { path, images: None, test_images: None, labels: Cifar100Labels::default() })
+        } else if std::fs::read_dir(folder)
+            .map_err(Error::io(folder))?
+            .flatten()
+            .any(|entry| entry.file_name().to_string_lossy().starts_with("train-images"))
+        {
+            Ok(Source::Idx { path, images: None, test_images: None })
+        } else {
+            Err(Error::file(
+                folder,
+                "holds no data set that is known by its files",
+                "name a folder with CIFAR-10's data_batch_1.bin, CIFAR-100's train.bin, or IDX's train-images-idx3-ubyte",
+            ))
+        }
+    }
+
     /// Reads or draws the data set. `base` is the folder of the experiment file, where relative paths start; `data`, a
     /// folder given on the command line, stands in for the written path.
     ///

@@ -82,6 +82,11 @@ impl LinearMap {
         }
     }
 
+    /// Multiply-adds of one sample, padding included: as many to drive, to carry and to learn.
+    pub fn multiply_adds(self, pre: Shape) -> u64 {
+        self.output(pre).map_or(0, |drive| (drive.len() * self.fan_in(pre)) as u64)
+    }
+
     /// Dimensions of the weights: `[out, in]` or `[out, in, kernel, kernel]`.
     pub fn weight_dims(self, pre: Shape) -> Vec<usize> {
         match self {

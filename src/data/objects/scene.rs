@@ -115,11 +115,7 @@ impl Light {
         let ambient = rng.between(0.3, 0.6);
         let tint = Vector([0; 3].map(|_| rng.between(0.75, 1.0)));
         let shade = Vector([0; 3].map(|_| rng.between(0.75, 1.0)));
-        Light {
-            direction: Vector::new(x, y.abs() + 0.3, z + 0.5).unit(),
-            lamp: tint * lamp,
-            ambient: shade * ambient,
-        }
+        Light { direction: Vector::new(x, y.abs() + 0.3, z + 0.5).unit(), lamp: tint * lamp, ambient: shade * ambient }
     }
 
     /// A light on the way from this to `other`.

@@ -1,0 +1,81 @@
+//! `synlocal evaluate`: the read-out again, of any unit, on any data set of matching shape.
+
+use std::path::PathBuf;
+
+use super::{Ending, MachineArgs, progress, say, say_json};
+use crate::data::Source;
+use crate::error::{Error, Result};
+use crate::evaluate::read_out_unit;
+use crate::report::Evaluation;
+use crate::simulation::{Experiment, Simulation, checkpoint_of, experiment_of, read_manifest};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct EvaluateArgs {
+    /// Run directory that `synlocal train` made.
+    run: PathBuf,
+    /// Folder of another data set to read out on: CIFAR-10, CIFAR-100 or IDX, found by its files [default: the run's].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Unit to read out [default: the experiment's].
+    #[arg(long, value_name = "NAME")]
+    unit: Option<String>,
+    /// Epochs of the classifier [default: the experiment's].
+    #[arg(long, value_name = "N")]
+    epochs: Option<u64>,
+    #[command(flatten)]
+    machine: MachineArgs,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl EvaluateArgs {
+    pub(super) fn run(self) -> Result<Ending> {
+        let manifest = read_manifest(&self.run)?;
+        let experiment = Experiment::load_run(&experiment_of(&self.run), &manifest)?;
+        let isa = self.machine.isa()?;
+        let network = experiment.network();
+        let unit = match &self.unit {
+            None => experiment.readout_unit(),
+            Some(name) => network.find(name).ok_or_else(|| {
+                let names: Vec<&str> = network.units().iter().map(|unit| unit.name.as_str()).collect();
+                Error::usage(format!("the network has no unit {name:?}"), format!("use one of {}", names.join(", ")))
+            })?,
+        };
+        let evaluation = self.machine.install(|| {
+            let dataset = match &self.data {
+                Some(folder) => Source::in_folder(folder)?.load(folder, Some(folder))?,
+                None => experiment.load_data(manifest.data.as_deref())?,
+            };
+            let mut settings = experiment.readout().clone();
+            settings.epochs = self.epochs.unwrap_or(settings.epochs);
+            let seed = experiment.training().seed;
+            let mut trained = experiment.simulation(isa);
+            let position = trained.load(&checkpoint_of(&self.run), &manifest.experiment)?;
+            let mut untrained = experiment.simulation(isa);
+            let read = |simulation: &mut Simulation, what: &str| {
+                let bar = progress::reading_out(what, settings.epochs);
+                let accuracy =
+                    read_out_unit(simulation, unit, &dataset, &settings, seed, &mut |done| bar.set_position(done));
+                bar.finish_and_clear();
+                accuracy
+            };
+            Ok(Evaluation {
+                name: manifest.name.clone(),
+                experiment: manifest.experiment.clone(),
+                epoch: position.epoch,
+                unit: network.unit(unit).name.clone(),
+                data: (&dataset).into(),
+                readout_epochs: settings.epochs,
+                readout: read(&mut trained, "the trained encoder")?,
+                untrained: read(&mut untrained, "the untrained encoder")?,
+            })
+        })?;
+        if self.json {
+            say_json(&evaluation)?;
+        } else {
+            say(&evaluation.table());
+        }
+        Ok(Ending::Done)
+    }
+}

@@ -1,0 +1,140 @@
+//! The state seen from outside: what an observer may read, and what a checkpoint keeps.
+
+use super::{State, View};
+use crate::error::{Error, Result};
+use crate::network::{FeedbackId, Network, ProjectionId, UnitId};
+use crate::optimizer::Optimizer;
+
+/// One lasting vector of the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// Forward weights.
+    Weight(ProjectionId),
+    /// Biases.
+    Bias(ProjectionId),
+    /// Feedback weights of their own.
+    Feedback(FeedbackId),
+    /// One of the optimiser's running averages, weights then biases.
+    Moment(ProjectionId, usize),
+}
+
+/// A lasting vector's name and dimensions, such as `v1->v2.weight` and `[32, 32, 3, 3]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tensor {
+    /// Which one.
+    pub slot: Slot,
+    /// Projection, a dot, and `weight`, `bias`, `feedback` or the running average's name.
+    pub name: String,
+    /// `[out, in]`, `[out, in, kernel, kernel]` or `[len]`.
+    pub dims: Vec<usize>,
+}
+
+impl State {
+    /// Every lasting vector, in declaration order: with the number of updates made, all that a run needs to go on.
+    pub fn tensors(&self, network: &Network, optimizer: &Optimizer) -> Vec<Tensor> {
+        let mut tensors = Vec::new();
+        let mut add = |slot, name: &str, kind: &str, dims| {
+            tensors.push(Tensor { slot, name: format!("{name}.{kind}"), dims });
+        };
+        for id in network.projection_ids() {
+            let projection = network.projection(id);
+            let synapses = &self.forward[id.0];
+            let dims = projection.map.weight_dims(network.unit(projection.from).shape);
+            add(Slot::Weight(id), &projection.name, "weight", dims);
+            if let Some(bias) = synapses.weights.bias() {
+                add(Slot::Bias(id), &projection.name, "bias", vec![bias.len()]);
+            }
+            if let Some(plasticity) = &synapses.plasticity {
+                for (index, kind) in optimizer.moment_names().iter().enumerate() {
+                    add(Slot::Moment(id, index), &projection.name, kind, vec![plasticity.moments.0[index].len()]);
+                }
+            }
+        }
+        for id in network.feedback_ids() {
+            let feedback = network.answer(id);
+            if self.feedback[id.0].weights.is_some() {
+                let projection = network.projection(feedback.partner);
+                let dims = projection.map.weight_dims(network.unit(projection.from).shape);
+                add(Slot::Feedback(id), &feedback.name, "feedback", dims);
+            }
+        }
+        tensors
+    }
+
+    /// The values of a lasting vector; empty if the state has no such vector.
+    pub fn values(&self, slot: Slot) -> &[f32] {
+        match slot {
+            Slot::Weight(id) => self.forward[id.0].weights.synapses(),
+            Slot::Bias(id) => self.forward[id.0].weights.bias().unwrap_or_default(),
+            Slot::Feedback(id) => self.feedback[id.0].weights.as_ref().map_or(&[], |weights| weights.synapses()),
+            Slot::Moment(id, index) => {
+                self.forward[id.0].plasticity.as_ref().map_or(&[], |plasticity| &plasticity.moments.0[index])
+            }
+        }
+    }
+
+    /// Overwrites a lasting vector.
+    ///
+    /// # Errors
+    /// `values` is not as long as the vector.
+    pub fn set(&mut self, slot: Slot, values: &[f32]) -> Result<()> {
+        let own: &mut [f32] = match slot {
+            Slot::Weight(id) => self.forward[id.0].weights.synapses_mut(),
+            Slot::Bias(id) => self.forward[id.0].weights.bias_mut().unwrap_or_default(),
+            Slot::Feedback(id) => {
+                self.feedback[id.0].weights.as_mut().map_or(&mut [], |weights| weights.synapses_mut())
+            }
+            Slot::Moment(id, index) => {
+                self.forward[id.0].plasticity.as_mut().map_or(&mut [], |plasticity| &mut plasticity.moments.0[index])
+            }
+        };
+        if own.len() != values.len() {
+            return Err(Error::usage(
+                format!("{slot:?} has {} values, but {} were given", own.len(), values.len()),
+                "give as many values as the vector has",
+            ));
+        }
+        own.copy_from_slice(values);
+        self.repack();
+        Ok(())
+    }
+
+    /// Updates made so far.
+    pub fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    /// Says how many updates were made, for a state that is being restored.
+    pub(crate) fn set_updates(&mut self, updates: u64) {
+        self.updates = updates;
+    }
+
+    /// Activity of a unit over the batch at hand, `[sample][channel][row][column]`.
+    pub fn activity(&self, unit: UnitId, view: View) -> Vec<f32> {
+        let population = &self.units[unit.0];
+        self.plain(&population.trace(view).activity, population.layout)
+    }
+
+    /// Error at the activity of a unit over the batch at hand, `[sample][channel][row][column]`; empty for a unit that
+    /// no error reaches.
+    pub fn error(&self, unit: UnitId, view: View) -> Vec<f32> {
+        let population = &self.units[unit.0];
+        self.plain(&population.trace(view).error, population.error_layout)
+    }
+
+    /// The change at hand of a projection, weights then biases; empty for one that does not learn.
+    pub fn change(&self, projection: ProjectionId) -> &[f32] {
+        self.forward[projection.0].plasticity.as_ref().map_or(&[], |plasticity| &plasticity.change)
+    }
+
+    fn plain(&self, samples: &[f32], layout: crate::kernels::Layout) -> Vec<f32> {
+        if samples.is_empty() {
+            return Vec::new();
+        }
+        let mut plain = vec![0.0; self.samples * layout.shape.len()];
+        for (sample, plain) in samples.chunks(layout.sample()).zip(plain.chunks_mut(layout.shape.len())) {
+            layout.export(sample, plain);
+        }
+        plain
+    }
+}

@@ -1,0 +1,336 @@
+//! The state of a simulation and its doors, one for each verb of the engine.
+
+use rayon::prelude::*;
+
+use super::population::Population;
+use super::synapses::{FeedbackSynapses, ForwardSynapses, Work};
+use super::{Change, Signal, Synapse, View};
+use crate::kernels::pointwise;
+use crate::kernels::product::Sum;
+use crate::kernels::{Buffer, Isa, Layout};
+use crate::loss::{Comparison, Embeddings, Errors, Loss};
+use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
+use crate::optimizer::Optimizer;
+use crate::rng::Stream;
+
+/// Everything that changes while a network runs and learns, for batches of up to a fixed number of samples.
+#[derive(Debug, Clone)]
+pub struct State {
+    pub(super) isa: Isa,
+    /// Samples of the batch at hand, and the most that fit.
+    pub(super) samples: usize,
+    pub(super) capacity: usize,
+    pub(super) units: Vec<Population>,
+    pub(super) forward: Vec<ForwardSynapses>,
+    pub(super) feedback: Vec<FeedbackSynapses>,
+    /// Workspaces, shared by all projections and heads.
+    scratch: Buffer,
+    items: Vec<Comparison>,
+    /// Updates made so far.
+    pub(super) updates: u64,
+}
+
+/// The multiply-adds since the last [`State::clear_work`], for each projection in declaration order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Feedforward projections driving.
+    pub drive: Vec<Work>,
+    /// Feedback projections carrying.
+    pub carry: Vec<Work>,
+    /// Feedforward projections learning.
+    pub learn: Vec<Work>,
+}
+
+impl State {
+    /// The state of `network` before it has seen anything, for batches of up to `samples`, with first weights drawn
+    /// from `seed`. Inner activities of the stored view are kept only if `keep_stored`.
+    pub fn new(
+        network: &Network,
+        optimizer: &Optimizer,
+        isa: Isa,
+        samples: usize,
+        keep_stored: bool,
+        seed: u64,
+    ) -> State {
+        let traces = if keep_stored { 2 } else { 1 };
+        let units: Vec<Population> =
+            network.unit_ids().map(|id| Population::new(network, id, samples, traces)).collect();
+        let forward: Vec<ForwardSynapses> = network
+            .projection_ids()
+            .map(|id| ForwardSynapses::new(network, id, &units, optimizer, Stream::new(seed)))
+            .collect();
+        let feedback: Vec<FeedbackSynapses> = network
+            .feedback_ids()
+            .map(|id| FeedbackSynapses::new(network, id, &units, &forward, Stream::new(seed)))
+            .collect();
+        let scratch = forward
+            .iter()
+            .filter_map(|synapses| synapses.plasticity.as_ref())
+            .map(|plasticity| plasticity.correlation.scratch_len(samples))
+            .max();
+        let mut state = State {
+            isa,
+            samples,
+            capacity: samples,
+            units,
+            forward,
+            feedback,
+            scratch: Buffer::zeros(scratch.unwrap_or(0)),
+            items: vec![Comparison::default(); samples],
+            updates: 0,
+        };
+        state.repack();
+        state
+    }
+
+    /// The most samples that a batch can have.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The instruction set that the kernels use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Says how many samples the next batch has, at most [`State::capacity`].
+    pub(crate) fn begin(&mut self, samples: usize) {
+        assert!(samples <= self.capacity, "a batch of {samples} in a state for {}", self.capacity);
+        self.samples = samples;
+    }
+
+    /// An input unit takes a view: `images` is `[sample][channel][row][column]`.
+    pub(crate) fn present(&mut self, unit: UnitId, view: View, images: &[f32]) {
+        let population = &mut self.units[unit.0];
+        let layout = population.layout;
+        let activity = &mut population.trace_mut(view).activity[..self.samples * layout.sample()];
+        let images = &images[..self.samples * layout.shape.len()];
+        activity
+            .par_chunks_mut(layout.sample())
+            .zip(images.par_chunks(layout.shape.len()))
+            .for_each(|(sample, image)| layout.import(image, sample));
+    }
+
+    /// A feedforward projection adds weights x pre-activity into its post unit's drive, or starts it.
+    pub(crate) fn drive(&mut self, network: &Network, projection: ProjectionId, view: View, sum: Sum) {
+        let ends = network.projection(projection);
+        let synapses = &mut self.forward[projection.0];
+        let (pre, post) = two(&mut self.units, ends.from.0, ends.to.0);
+        let activity = &pre.trace(view).activity[..self.samples * pre.layout.sample()];
+        let drive = &mut post.drive[..self.samples * post.drive_layout.sample()];
+        synapses.product.run(self.isa, &synapses.packed, activity, None, synapses.weights.bias(), sum, drive);
+        synapses.drive_work.done += self.samples as u64 * synapses.product.multiply_adds();
+    }
+
+    /// A unit whose afferents have all arrived turns drive into activity.
+    pub(crate) fn fire(&mut self, network: &Network, unit: UnitId, view: View) {
+        let Population { drive, drive_layout, layout, error_layout, traces, .. } = &mut self.units[unit.0];
+        let last = traces.len() - 1;
+        let trace = &mut traces[(view as usize).min(last)];
+        let winners = trace.winners.len().min(self.samples * error_layout.sample());
+        let described = network.unit(unit);
+        pointwise::fire(
+            self.isa,
+            described.pool,
+            described.transfer,
+            &drive[..self.samples * drive_layout.sample()],
+            *drive_layout,
+            &mut trace.activity[..self.samples * layout.sample()],
+            *layout,
+            &mut trace.winners[..winners],
+        );
+    }
+
+    /// A unit keeps its activity of the stored view in short-term memory.
+    pub(crate) fn store(&mut self, unit: UnitId) {
+        let population = &mut self.units[unit.0];
+        let layout = population.layout;
+        if let Some(mut embedding) = population.embedding.take() {
+            export(layout, &population.trace(View::Stored).activity, &mut embedding.stored, self.samples);
+            population.embedding = Some(embedding);
+        }
+    }
+
+    /// The error-computing layer sets a unit's current activity against the stored ones.
+    pub(crate) fn compare(&mut self, unit: UnitId, loss: &Loss) -> Comparison {
+        let population = &mut self.units[unit.0];
+        let (layout, error_layout) = (population.layout, population.error_layout);
+        let Some(mut embedding) = population.embedding.take() else { return Comparison::default() };
+        export(layout, &population.trace(View::Current).activity, &mut embedding.current, self.samples);
+        let units = layout.shape.len();
+        let rows = self.samples * units;
+        let both = loss.stored_view_learns();
+        let found = loss.compare(
+            Embeddings { units, stored: &embedding.stored[..rows], current: &embedding.current[..rows] },
+            Errors {
+                stored: both.then(|| &mut embedding.stored_error[..rows]),
+                current: &mut embedding.current_error[..rows],
+            },
+            &mut self.items[..self.samples],
+        );
+        if both {
+            import(error_layout, &embedding.stored_error, &mut population.trace_mut(View::Stored).error, self.samples);
+        }
+        import(error_layout, &embedding.current_error, &mut population.trace_mut(View::Current).error, self.samples);
+        population.embedding = Some(embedding);
+        found
+    }
+
+    /// A unit's error passes the gain of its activity and becomes a packet of events.
+    pub(crate) fn gate(&mut self, network: &Network, unit: UnitId, view: View) {
+        let described = network.unit(unit);
+        let Population { layout, error_layout, packet_layout, traces, .. } = &mut self.units[unit.0];
+        let last = traces.len() - 1;
+        let trace = &mut traces[(view as usize).min(last)];
+        let winners = trace.winners.len().min(self.samples * error_layout.sample());
+        pointwise::gate(
+            self.isa,
+            described.pool,
+            described.transfer,
+            &trace.activity[..self.samples * layout.sample()],
+            *layout,
+            &trace.winners[..winners],
+            &trace.error[..self.samples * error_layout.sample()],
+            *error_layout,
+            &mut trace.packet[..self.samples * packet_layout.sample()],
+            *packet_layout,
+            &mut trace.events[..self.samples],
+        );
+    }
+
+    /// A feedback projection delivers error events downwards through its own weights.
+    pub(crate) fn carry(&mut self, network: &Network, feedback: FeedbackId, view: View, sum: Sum) {
+        let ends = network.answer(feedback);
+        let synapses = &mut self.feedback[feedback.0];
+        let (upper, lower) = two(&mut self.units, ends.from.0, ends.to.0);
+        let trace = upper.trace(view);
+        let events = &trace.events[..self.samples];
+        let packet = &trace.packet[..self.samples * upper.packet_layout.sample()];
+        let error_layout = lower.error_layout;
+        let error = &mut lower.trace_mut(view).error[..self.samples * error_layout.sample()];
+        synapses.product.run(self.isa, &synapses.packed, packet, Some(events), None, sum, error);
+        synapses.work.add(events, synapses.product.multiply_adds());
+    }
+
+    /// A synapse population turns what its two ends show into a change, or adds to the one at hand.
+    pub(crate) fn learn(
+        &mut self,
+        network: &Network,
+        projection: ProjectionId,
+        view: View,
+        sum: Sum,
+        rule: impl FnOnce(&Synapse<'_>, &mut Change<'_>),
+    ) {
+        let ends = network.projection(projection);
+        let synapses = &mut self.forward[projection.0];
+        let Some(plasticity) = &mut synapses.plasticity else { return };
+        let (pre, post) = (&self.units[ends.from.0], &self.units[ends.to.0]);
+        let trace = post.trace(view);
+        let events = &trace.events[..self.samples];
+        let synapse = Synapse {
+            pre: Signal::new(&pre.trace(view).activity[..self.samples * pre.layout.sample()], pre.layout, None),
+            error: Signal::new(
+                &trace.packet[..self.samples * post.packet_layout.sample()],
+                post.packet_layout,
+                Some(events),
+            ),
+        };
+        if sum == Sum::Replace {
+            plasticity.change.fill(0.0);
+        }
+        let (change, bias) = plasticity.change.split_at_mut(synapses.weights.synapses().len());
+        let mut change = Change {
+            isa: self.isa,
+            correlation: &plasticity.correlation,
+            scratch: &mut self.scratch,
+            synapses: change,
+            bias,
+        };
+        rule(&synapse, &mut change);
+        synapses.learn_work.add(events, plasticity.correlation.multiply_adds());
+    }
+
+    /// The optimiser folds a change into forward weights; learned feedback takes the very same update.
+    pub(crate) fn apply(&mut self, network: &Network, projection: ProjectionId, optimizer: &Optimizer) {
+        let synapses = &mut self.forward[projection.0];
+        let Some(plasticity) = &mut synapses.plasticity else { return };
+        optimizer.update(self.updates + 1, &mut plasticity.moments, &mut plasticity.change);
+        let update = &plasticity.change;
+        subtract(&mut synapses.weights.values, update);
+        synapses.product.pack(synapses.weights.synapses(), &mut synapses.packed);
+        if let Some(id) = network.feedback_of(projection) {
+            let feedback = &mut self.feedback[id.0];
+            if let (Wiring::Learned | Wiring::Sign, Some(weights)) = (feedback.wiring, &mut feedback.weights) {
+                subtract(weights.synapses_mut(), update);
+            }
+            if feedback.wiring != Wiring::Fixed {
+                feedback.pack(&synapses.weights);
+            }
+        }
+    }
+
+    /// Counts an update; to be called once after all of a step's [`State::apply`].
+    pub(crate) fn tick(&mut self) {
+        self.updates += 1;
+    }
+
+    /// Multiply-adds since the last [`State::clear_work`].
+    pub fn work(&self) -> Tally {
+        Tally {
+            drive: self.forward.iter().map(|synapses| synapses.drive_work).collect(),
+            carry: self.feedback.iter().map(|synapses| synapses.work).collect(),
+            learn: self.forward.iter().map(|synapses| synapses.learn_work).collect(),
+        }
+    }
+
+    /// Starts counting multiply-adds anew.
+    pub fn clear_work(&mut self) {
+        self.forward.iter_mut().for_each(|synapses| {
+            synapses.drive_work = Work::default();
+            synapses.learn_work = Work::default();
+        });
+        self.feedback.iter_mut().for_each(|synapses| synapses.work = Work::default());
+    }
+}
+
+impl State {
+    /// Packs all weights anew, after they were set from outside.
+    pub(super) fn repack(&mut self) {
+        self.forward.iter_mut().for_each(ForwardSynapses::pack);
+        for feedback in &mut self.feedback {
+            feedback.pack(&self.forward[feedback.partner.0].weights);
+        }
+    }
+}
+
+/// Two different populations of one slice, the second to write.
+fn two(units: &mut [Population], read: usize, write: usize) -> (&Population, &mut Population) {
+    assert_ne!(read, write, "a projection joins two units");
+    if read < write {
+        let (low, high) = units.split_at_mut(write);
+        (&low[read], &mut high[0])
+    } else {
+        let (low, high) = units.split_at_mut(read);
+        (&high[0], &mut low[write])
+    }
+}
+
+fn export(layout: Layout, samples: &[f32], plain: &mut [f32], count: usize) {
+    samples
+        .par_chunks(layout.sample())
+        .zip(plain.par_chunks_mut(layout.shape.len()))
+        .take(count)
+        .for_each(|(sample, plain)| layout.export(sample, plain));
+}
+
+fn import(layout: Layout, plain: &[f32], samples: &mut [f32], count: usize) {
+    samples
+        .par_chunks_mut(layout.sample())
+        .zip(plain.par_chunks(layout.shape.len()))
+        .take(count)
+        .for_each(|(sample, plain)| layout.import(plain, sample));
+}
+
+fn subtract(weights: &mut [f32], update: &[f32]) {
+    weights.iter_mut().zip(update).for_each(|(weight, &update)| *weight -= update);
+}

@@ -1,0 +1,213 @@
+//! Networks: units joined by feedforward projections, which drive activity, and by feedback projections, which carry
+//! errors. What runs above this layer finds a network sound: every fault was reported when it was built.
+
+mod check;
+mod diagram;
+mod feedback;
+mod geometry;
+mod projection;
+mod spec;
+mod unit;
+
+use petgraph::graph::{DiGraph, NodeIndex};
+use smallvec::SmallVec;
+
+pub use projection::{Feedback, FeedbackId, Init, LinearMap, Projection, ProjectionId, Wiring};
+pub use spec::{FeedbackSpec, NetworkSource, NetworkSpec, ProjectionSpec, UnitSpec};
+pub use unit::{Unit, UnitId};
+
+use crate::fault::Fault;
+use diagram::Diagram;
+
+/// What an edge of a network's graph stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// A feedforward projection, from the pre to the post unit.
+    Feedforward(ProjectionId),
+    /// A feedback projection, from the upper to the lower unit.
+    Feedback(FeedbackId),
+}
+
+/// A sound network.
+#[derive(Debug, Clone)]
+pub struct Network {
+    units: Vec<Unit>,
+    feedforward: Vec<Projection>,
+    feedback: Vec<Feedback>,
+    graph: DiGraph<UnitId, Edge>,
+    ends: Vec<Ends>,
+    /// The feedback that answers each feedforward projection.
+    answers: Vec<Option<FeedbackId>>,
+    inputs: SmallVec<[UnitId; 1]>,
+    heads: SmallVec<[UnitId; 1]>,
+    /// Whether an error can arrive at each unit.
+    reached: Vec<bool>,
+    needs_error: Vec<bool>,
+}
+
+/// What begins and ends in one unit, in declaration order: the graph itself promises no order.
+#[derive(Debug, Clone, Default)]
+struct Ends {
+    afferents: SmallVec<[ProjectionId; 2]>,
+    efferents: SmallVec<[ProjectionId; 2]>,
+    feedback: SmallVec<[FeedbackId; 2]>,
+}
+
+impl Network {
+    /// Builds a network from its description, with shapes inferred along the graph; or finds all that is wrong with
+    /// it, at places relative to the description.
+    ///
+    /// `wiring` is the learning rule's own: given one, each projection through which an error has to travel down gets
+    /// a feedback projection unless one is written, and those that name no wiring take it. `heads` names the units on
+    /// which the loss acts: all that project nowhere, if it is not given.
+    pub fn build(
+        spec: &NetworkSpec,
+        wiring: Option<Wiring>,
+        heads: Option<&[String]>,
+    ) -> std::result::Result<Network, Vec<Fault>> {
+        let mut faults = check::numbers(spec);
+        let diagram = Diagram::draw(spec, &mut faults);
+        let heads = diagram.heads(heads, &mut faults);
+        let units = geometry::units(&diagram, &mut faults);
+        let (feedback, reached) = feedback::answers(&diagram, wiring, &heads, &mut faults);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(Network::assemble(units, diagram.projections(), feedback, heads, reached))
+    }
+
+    fn assemble(
+        units: Vec<Unit>,
+        feedforward: Vec<Projection>,
+        feedback: Vec<Feedback>,
+        heads: SmallVec<[UnitId; 1]>,
+        reached: Vec<bool>,
+    ) -> Network {
+        let mut graph = DiGraph::with_capacity(units.len(), feedforward.len() + feedback.len());
+        let mut ends = vec![Ends::default(); units.len()];
+        let mut answers = vec![None; feedforward.len()];
+        let node = |unit: UnitId| NodeIndex::new(unit.0);
+        for index in 0..units.len() {
+            graph.add_node(UnitId(index));
+        }
+        for (index, projection) in feedforward.iter().enumerate() {
+            let id = ProjectionId(index);
+            graph.add_edge(node(projection.from), node(projection.to), Edge::Feedforward(id));
+            ends[projection.from.0].efferents.push(id);
+            ends[projection.to.0].afferents.push(id);
+        }
+        for (index, answer) in feedback.iter().enumerate() {
+            let id = FeedbackId(index);
+            graph.add_edge(node(answer.from), node(answer.to), Edge::Feedback(id));
+            ends[answer.from.0].feedback.push(id);
+            answers[answer.partner.0] = Some(id);
+        }
+        let mut needs_error: Vec<bool> = (0..units.len())
+            .map(|unit| reached[unit] && ends[unit].afferents.iter().any(|id| feedforward[id.0].plastic))
+            .collect();
+        // Each pass takes the need one feedback projection further up.
+        while let Some(answer) = feedback.iter().find(|answer| needs_error[answer.to.0] && !needs_error[answer.from.0])
+        {
+            needs_error[answer.from.0] = true;
+        }
+        let inputs = (0..units.len()).map(UnitId).filter(|unit| units[unit.0].input).collect();
+        Network { units, feedforward, feedback, graph, ends, answers, inputs, heads, reached, needs_error }
+    }
+
+    /// All units, in declaration order.
+    pub fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
+    /// All feedforward projections, in declaration order.
+    pub fn feedforward(&self) -> &[Projection] {
+        &self.feedforward
+    }
+
+    /// All feedback projections: those that were written, then those that the learning rule added.
+    pub fn feedback(&self) -> &[Feedback] {
+        &self.feedback
+    }
+
+    /// The units as nodes, in declaration order, and all projections as edges.
+    pub fn graph(&self) -> &DiGraph<UnitId, Edge> {
+        &self.graph
+    }
+
+    /// The ids of [`Network::units`].
+    pub fn unit_ids(&self) -> impl ExactSizeIterator<Item = UnitId> + use<> {
+        (0..self.units.len()).map(UnitId)
+    }
+
+    /// The ids of [`Network::feedforward`].
+    pub fn projection_ids(&self) -> impl ExactSizeIterator<Item = ProjectionId> + use<> {
+        (0..self.feedforward.len()).map(ProjectionId)
+    }
+
+    /// The ids of [`Network::feedback`].
+    pub fn feedback_ids(&self) -> impl ExactSizeIterator<Item = FeedbackId> + use<> {
+        (0..self.feedback.len()).map(FeedbackId)
+    }
+
+    /// One unit.
+    pub fn unit(&self, id: UnitId) -> &Unit {
+        &self.units[id.0]
+    }
+
+    /// One feedforward projection.
+    pub fn projection(&self, id: ProjectionId) -> &Projection {
+        &self.feedforward[id.0]
+    }
+
+    /// One feedback projection.
+    pub fn answer(&self, id: FeedbackId) -> &Feedback {
+        &self.feedback[id.0]
+    }
+
+    /// The unit of that name.
+    pub fn find(&self, name: &str) -> Option<UnitId> {
+        self.units.iter().position(|unit| unit.name == name).map(UnitId)
+    }
+
+    /// The feedforward projections that begin in a unit.
+    pub fn efferents(&self, unit: UnitId) -> impl ExactSizeIterator<Item = ProjectionId> + '_ {
+        self.ends[unit.0].efferents.iter().copied()
+    }
+
+    /// The feedforward projections that end in a unit; none in an input.
+    pub fn afferents(&self, unit: UnitId) -> impl ExactSizeIterator<Item = ProjectionId> + '_ {
+        self.ends[unit.0].afferents.iter().copied()
+    }
+
+    /// The feedback projections that carry a unit's error down.
+    pub fn feedback_from(&self, unit: UnitId) -> impl ExactSizeIterator<Item = FeedbackId> + '_ {
+        self.ends[unit.0].feedback.iter().copied()
+    }
+
+    /// The feedback projection that answers a feedforward one.
+    pub fn feedback_of(&self, projection: ProjectionId) -> Option<FeedbackId> {
+        self.answers[projection.0]
+    }
+
+    /// The units to which views are presented; all have the same shape.
+    pub fn inputs(&self) -> &[UnitId] {
+        &self.inputs
+    }
+
+    /// The units on which the loss acts.
+    pub fn heads(&self) -> &[UnitId] {
+        &self.heads
+    }
+
+    /// Whether a projection's weights change: it is plastic, and an error reaches its post unit.
+    pub fn learns(&self, projection: ProjectionId) -> bool {
+        let projection = self.projection(projection);
+        projection.plastic && self.reached[projection.to.0]
+    }
+
+    /// Whether a unit has use for an error: a projection that learns ends in it, or feedback leads from it to a unit
+    /// that needs one.
+    pub fn needs_error(&self, unit: UnitId) -> bool {
+        self.needs_error[unit.0]
+    }
+}

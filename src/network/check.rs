@@ -1,0 +1,119 @@
+//! What is wrong with a description's numbers taken one by one: sizes that are zero or absurd, padding that only adds
+//! zeros, initial laws that draw nothing. Numbers that must fit each other are the business of `geometry`.
+
+use super::spec::{NetworkSpec, UnitSpec};
+use super::{Init, LinearMap};
+use crate::fault::Fault;
+use crate::kernels::Pool;
+
+/// The largest size a description may name. It keeps products of sizes within a word, and lets a slipped finger be
+/// told from a large network.
+pub(super) const LARGEST: usize = 1 << 16;
+
+/// Values of one sample that a unit may hold: a gigabyte of them.
+pub(super) const MOST_VALUES: usize = 1 << 28;
+
+/// Side of the largest pool.
+const LARGEST_POOL: usize = 16;
+
+/// All numbers of a description that are wrong by themselves.
+pub(super) fn numbers(spec: &NetworkSpec) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (name, unit) in &spec.units {
+        let place = unit_place(name);
+        match *unit {
+            UnitSpec::Input { channels, height, width } => {
+                for (field, size) in [("channels", channels), ("height", height), ("width", width)] {
+                    faults.extend(size_fault(&format!("input {name}"), field, size).map(|fault| fault.within(&place)));
+                }
+            }
+            UnitSpec::Unit { pool, .. } => faults.extend(pool_fault(name, pool).map(|fault| fault.within(&place))),
+        }
+    }
+    for (index, projection) in spec.feedforward.iter().enumerate() {
+        let place = format!("feedforward[{index}]");
+        let name = projection_name(projection.name.as_ref(), &projection.from, &projection.to);
+        let owner = format!("projection {name}");
+        faults.extend(map_faults(&owner, projection.map).into_iter().map(|fault| fault.within("map").within(&place)));
+        let symmetric = (projection.init == Init::Symmetric).then(|| {
+            let problem = format!("{owner} cannot start as a copy of itself: Symmetric copies the forward weights");
+            Fault::new("init", problem, "use Kaiming, or give Symmetric to a feedback projection")
+        });
+        faults.extend(symmetric.into_iter().chain(init_fault(projection.init)).map(|fault| fault.within(&place)));
+    }
+    for (index, feedback) in spec.feedback.iter().enumerate() {
+        let place = format!("feedback[{index}]");
+        faults.extend(feedback.init.and_then(init_fault).map(|fault| fault.within(&place)));
+    }
+    faults
+}
+
+/// Whether a map's sizes can be reckoned with.
+pub(super) fn is_usable(map: LinearMap) -> bool {
+    let (sizes, pad) = sizes(map);
+    sizes.iter().all(|(_, size)| (1..=LARGEST).contains(size)) && pad <= LARGEST
+}
+
+/// Whether a pool's size can be reckoned with.
+pub(super) fn is_usable_pool(pool: Pool) -> bool {
+    (1..=LARGEST_POOL).contains(&pool.size())
+}
+
+/// The place of a unit.
+pub(super) fn unit_place(name: &str) -> String {
+    format!("units[{name:?}]")
+}
+
+/// A projection's name: its own, or its two ends.
+pub(super) fn projection_name(name: Option<&String>, from: &str, to: &str) -> String {
+    name.cloned().unwrap_or_else(|| format!("{from}->{to}"))
+}
+
+/// A map's sizes that must not be 0, and its padding, which may be.
+fn sizes(map: LinearMap) -> (Vec<(&'static str, usize)>, usize) {
+    match map {
+        LinearMap::Dense { units, .. } => (vec![("units", units)], 0),
+        LinearMap::Conv { channels, kernel, stride, pad, .. } => {
+            (vec![("channels", channels), ("kernel", kernel), ("stride", stride)], pad)
+        }
+    }
+}
+
+fn map_faults(owner: &str, map: LinearMap) -> Vec<Fault> {
+    let (sizes, pad) = sizes(map);
+    let mut faults: Vec<Fault> = sizes.into_iter().filter_map(|(field, size)| size_fault(owner, field, size)).collect();
+    if let LinearMap::Conv { kernel, .. } = map
+        && kernel > 0
+        && pad >= kernel
+    {
+        let problem =
+            format!("{owner}: with padding {pad}, a kernel of {kernel} meets nothing but padding at the edge");
+        faults.push(Fault::new("pad", problem, format!("use padding {} or less", kernel - 1)));
+    }
+    faults
+}
+
+fn size_fault(owner: &str, field: &str, size: usize) -> Option<Fault> {
+    match size {
+        0 => Some(Fault::new(field, format!("{owner}: {field} is 0"), "use 1 or more")),
+        1..=LARGEST => None,
+        _ => Some(Fault::new(field, format!("{owner}: {field} is {size}"), format!("use {LARGEST} or less"))),
+    }
+}
+
+fn pool_fault(name: &str, pool: Pool) -> Option<Fault> {
+    let size = pool.size();
+    (!is_usable_pool(pool)).then(|| {
+        let problem = format!("unit {name} pools over windows of {size}x{size}");
+        Fault::new("pool", problem, format!("use 1 to {LARGEST_POOL}, or leave the pool out"))
+    })
+}
+
+fn init_fault(init: Init) -> Option<Fault> {
+    let fault = match init {
+        Init::Kaiming | Init::Symmetric => None,
+        Init::Uniform { bound } => Fault::unless_positive("bound", bound),
+        Init::Normal { deviation } => Fault::unless_positive("deviation", deviation),
+    };
+    fault.map(|fault| fault.within("init"))
+}

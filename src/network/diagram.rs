@@ -1,0 +1,337 @@
+//! Who is joined to whom: names resolved, cycles found, every unit followed up from an input and down from a head.
+//!
+//! An unknown name is one fault. So that it does not look like a second one (a unit without afferents, a head too
+//! many), the name that was probably meant is taken instead for the rest of the checks on connections; shapes are
+//! left alone.
+
+use std::collections::{HashMap, VecDeque};
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, EdgeIndex, NodeIndex};
+use petgraph::visit::{Dfs, EdgeRef};
+use smallvec::SmallVec;
+
+use super::check::{projection_name, unit_place};
+use super::spec::{NetworkSpec, UnitSpec};
+use super::{Projection, ProjectionId, UnitId};
+use crate::fault::{Fault, did_you_mean, nearest};
+
+/// A description with its names understood.
+pub(super) struct Diagram<'a> {
+    pub(super) spec: &'a NetworkSpec,
+    /// The feedforward projections, in declaration order.
+    pub(super) joins: Vec<Join>,
+    /// All units, pre before post as far as there are no cycles.
+    pub(super) order: Vec<UnitId>,
+    /// Which units lie on a cycle of feedforward projections.
+    pub(super) cyclic: Vec<bool>,
+    graph: DiGraph<(), ProjectionId>,
+}
+
+/// The two ends of a projection.
+#[derive(Debug, Clone)]
+pub(super) struct Join {
+    /// The projection's name.
+    pub(super) name: String,
+    pub(super) from: End,
+    pub(super) to: End,
+}
+
+/// A unit's name as far as it is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The unit of that name.
+    Known(UnitId),
+    /// No unit has that name; this one is probably meant.
+    Guess(UnitId),
+    /// No unit has such a name.
+    Unknown,
+}
+
+impl End {
+    /// The unit, be it a guess.
+    pub(super) fn unit(self) -> Option<UnitId> {
+        match self {
+            End::Known(unit) | End::Guess(unit) => Some(unit),
+            End::Unknown => None,
+        }
+    }
+
+    /// The unit, if it is certain.
+    pub(super) fn known(self) -> Option<UnitId> {
+        if let End::Known(unit) = self { Some(unit) } else { None }
+    }
+}
+
+impl Join {
+    /// Both units, be they guesses; none for a projection from a unit to itself.
+    pub(super) fn units(&self) -> Option<(UnitId, UnitId)> {
+        let (from, to) = (self.from.unit()?, self.to.unit()?);
+        (from != to).then_some((from, to))
+    }
+
+    /// Both units, if both are certain.
+    pub(super) fn known(&self) -> Option<(UnitId, UnitId)> {
+        let (from, to) = (self.from.known()?, self.to.known()?);
+        (from != to).then_some((from, to))
+    }
+}
+
+impl<'a> Diagram<'a> {
+    /// Understands a description's names and connections.
+    pub(super) fn draw(spec: &'a NetworkSpec, faults: &mut Vec<Fault>) -> Self {
+        let mut diagram = Diagram {
+            spec,
+            joins: Vec::new(),
+            order: Vec::new(),
+            cyclic: vec![false; spec.units.len()],
+            graph: DiGraph::new(),
+        };
+        for _ in &spec.units {
+            diagram.graph.add_node(());
+        }
+        diagram.check_units(faults);
+        for (index, projection) in spec.feedforward.iter().enumerate() {
+            let place = format!("feedforward[{index}]");
+            let name = projection_name(projection.name.as_ref(), &projection.from, &projection.to);
+            let owner = format!("projection {name}");
+            let from = diagram.resolve(&owner, &projection.from, &format!("{place}.from"), faults);
+            let to = diagram.resolve(&owner, &projection.to, &format!("{place}.to"), faults);
+            let join = Join { name, from, to };
+            if projection.from == projection.to {
+                let problem = format!("{owner} leads from {} to itself", projection.from);
+                faults.push(Fault::new(&place, problem, "join two different units, or remove it"));
+            } else if let Some(input) = to.known().filter(|unit| diagram.is_input(*unit)) {
+                let problem = format!("{owner} ends in {}, an input, which has no drive", diagram.name(input));
+                faults.push(Fault::new(format!("{place}.to"), problem, "end it in another unit, or remove it"));
+            } else if let Some((from, to)) = join.units() {
+                diagram.graph.add_edge(NodeIndex::new(from.0), NodeIndex::new(to.0), ProjectionId(index));
+            }
+            diagram.joins.push(join);
+        }
+        diagram.find_cycles(faults);
+        diagram.check_drives(faults);
+        diagram
+    }
+
+    /// A unit's name.
+    pub(super) fn name(&self, unit: UnitId) -> &'a str {
+        self.spec.units.get_index(unit.0).map_or("", |(name, _)| name)
+    }
+
+    pub(super) fn units(&self) -> impl DoubleEndedIterator<Item = UnitId> + use<> {
+        (0..self.spec.units.len()).map(UnitId)
+    }
+
+    pub(super) fn is_input(&self, unit: UnitId) -> bool {
+        matches!(self.spec.units[unit.0], UnitSpec::Input { .. })
+    }
+
+    /// Finds the unit called `name`, or notes that `owner` names it at `place` in vain.
+    pub(super) fn resolve(&self, owner: &str, name: &str, place: &str, faults: &mut Vec<Fault>) -> End {
+        if let Some(index) = self.spec.units.get_index_of(name) {
+            return End::Known(UnitId(index));
+        }
+        let names = self.spec.units.keys().map(String::as_str);
+        faults.push(Fault::new(
+            place,
+            format!("{owner}: there is no unit `{name}`"),
+            did_you_mean(name, names.clone()),
+        ));
+        let index = nearest(name, names).and_then(|name| self.spec.units.get_index_of(name));
+        index.map_or(End::Unknown, |index| End::Guess(UnitId(index)))
+    }
+
+    /// The units on which the loss acts: those named, or all that project nowhere.
+    pub(super) fn heads(&self, named: Option<&[String]>, faults: &mut Vec<Fault>) -> SmallVec<[UnitId; 1]> {
+        let projects =
+            |unit: UnitId| self.joins.iter().any(|join| join.from.unit() == Some(unit) && join.to != join.from);
+        let sinks: SmallVec<[UnitId; 1]> =
+            self.units().filter(|unit| !self.is_input(*unit) && !projects(*unit)).collect();
+        if !self.spec.units.is_empty() && self.units().all(|unit| self.is_input(unit)) {
+            let remedy = "add a unit for the loss to act on, such as \"head\": Unit()";
+            faults.push(Fault::new("units", "the network has no head: all its units are inputs", remedy));
+            return SmallVec::new();
+        }
+        for input in self.units().filter(|unit| self.is_input(*unit) && !projects(*unit)) {
+            let name = self.name(input);
+            let remedy = format!("add a projection (from: \"{name}\", ...), or remove it");
+            faults.push(Fault::new(unit_place(name), format!("input {name} drives nothing"), remedy));
+        }
+        let Some(named) = named else { return sinks };
+        let mut heads = SmallVec::new();
+        for name in named {
+            match self.resolve("the loss", name, "", faults).unit() {
+                Some(unit) if heads.contains(&unit) => {
+                    faults.push(Fault::new("", format!("the head `{name}` is named twice"), "name it once"));
+                }
+                Some(unit) if self.is_input(unit) => {
+                    let problem = format!("the head `{name}` is an input, whose activity nothing can change");
+                    faults.push(Fault::new(unit_place(self.name(unit)), problem, "name another unit"));
+                }
+                Some(unit) => heads.push(unit),
+                None => (),
+            }
+        }
+        if named.is_empty() {
+            faults.push(Fault::new(
+                "",
+                "the network has no head: the loss acts on no unit",
+                "name one, or leave heads out",
+            ));
+        }
+        for sink in sinks.iter().filter(|sink| !heads.contains(sink)) {
+            let name = self.name(*sink);
+            let problem = format!("unit {name} projects nowhere, so it is a head that gets no loss");
+            faults.push(Fault::new(unit_place(name), problem, "name it among the heads, or remove it"));
+        }
+        heads
+    }
+
+    /// The feedforward projections of a sound diagram.
+    pub(super) fn projections(&self) -> Vec<Projection> {
+        let joined = self.joins.iter().zip(&self.spec.feedforward);
+        let projection = joined.filter_map(|(join, spec)| {
+            let (from, to) = join.known()?;
+            Some(Projection {
+                name: join.name.clone(),
+                from,
+                to,
+                map: spec.map,
+                init: spec.init,
+                plastic: spec.plastic,
+            })
+        });
+        projection.collect()
+    }
+
+    fn check_units(&self, faults: &mut Vec<Fault>) {
+        let spec = self.spec;
+        if spec.units.is_empty() {
+            faults.push(Fault::new("units", "the network has no units", "add an Input and a Unit"));
+            return;
+        }
+        if spec.units.contains_key("") {
+            faults.push(Fault::new(unit_place(""), "a unit has no name", "put its name between the quotes"));
+        }
+        let mut inputs = spec.units.iter().filter_map(|(name, unit)| match *unit {
+            UnitSpec::Input { channels, height, width } => {
+                Some((name, crate::shape::Shape::new(channels, height, width)))
+            }
+            UnitSpec::Unit { .. } => None,
+        });
+        let Some((first, shape)) = inputs.next() else {
+            let silent = self.units().find(|unit| !self.joins_into(*unit));
+            let name = silent.map_or("retina", |unit| self.name(unit));
+            let remedy = format!("describe one as an input: \"{name}\": Input(channels: 3, height: 32, width: 32)");
+            faults.push(Fault::new("units", "the network has no input", remedy));
+            return;
+        };
+        for (name, other) in inputs.filter(|(_, other)| *other != shape) {
+            let problem = format!("input {name} is {other}, but input {first} is {shape}");
+            faults.push(Fault::new(
+                unit_place(name),
+                problem,
+                format!("make both {shape}: they are shown the same views"),
+            ));
+        }
+    }
+
+    /// Whether the description names the unit as the end of a projection.
+    fn joins_into(&self, unit: UnitId) -> bool {
+        self.spec
+            .feedforward
+            .iter()
+            .any(|projection| projection.to == self.name(unit) && projection.from != projection.to)
+    }
+
+    /// Orders the units, and names each cycle of projections.
+    fn find_cycles(&mut self, faults: &mut Vec<Fault>) {
+        // Components come post before pre.
+        for component in tarjan_scc(&self.graph).into_iter().rev() {
+            self.order.extend(component.iter().map(|node| UnitId(node.index())));
+            if component.len() == 1 {
+                continue;
+            }
+            component.iter().for_each(|node| self.cyclic[node.index()] = true);
+            let cycle = self.cycle(&component);
+            let ends = cycle.iter().filter_map(|edge| self.graph.edge_endpoints(*edge));
+            let names = ends.map(|(from, _)| self.name(UnitId(from.index())));
+            let first = names.clone().next().unwrap_or_default();
+            let route = names.chain([first]).collect::<Vec<_>>().join(" -> ");
+            // The projection that was written last is the likeliest mistake.
+            let last = cycle.iter().map(|edge| self.graph[*edge]).max().unwrap_or(ProjectionId(0));
+            let problem = format!("feedforward projections form a cycle: {route}");
+            let remedy =
+                format!("remove {} or another of them; what runs downwards is feedback", self.joins[last.0].name);
+            faults.push(Fault::new(format!("feedforward[{}]", last.0), problem, remedy));
+        }
+    }
+
+    /// A shortest cycle through the first unit of a strongly connected component.
+    fn cycle(&self, component: &[NodeIndex]) -> Vec<EdgeIndex> {
+        let Some(start) = component.iter().copied().min() else { return Vec::new() };
+        let mut came: HashMap<NodeIndex, EdgeIndex> = HashMap::new();
+        let mut queue = VecDeque::from([start]);
+        while let Some(node) = queue.pop_front() {
+            for edge in self.graph.edges(node).filter(|edge| component.contains(&edge.target())) {
+                if edge.target() != start {
+                    if !came.contains_key(&edge.target()) {
+                        came.insert(edge.target(), edge.id());
+                        queue.push_back(edge.target());
+                    }
+                    continue;
+                }
+                let mut cycle = vec![edge.id()];
+                let mut at = node;
+                while let Some(edge) = came.get(&at).filter(|_| at != start) {
+                    cycle.push(*edge);
+                    at = self.graph.edge_endpoints(*edge).map_or(start, |(from, _)| from);
+                }
+                cycle.reverse();
+                return cycle;
+            }
+        }
+        Vec::new()
+    }
+
+    /// Finds units that nothing drives, each with what lies idle because of it.
+    fn check_drives(&self, faults: &mut Vec<Fault>) {
+        if !self.units().any(|unit| self.is_input(unit)) {
+            return;
+        }
+        // What a projection from an unknown unit ends in is given the benefit of the doubt.
+        let doubtful = self.joins.iter().filter(|join| join.from == End::Unknown).filter_map(|join| join.to.unit());
+        let sources = self.units().filter(|unit| self.is_input(*unit)).chain(doubtful.clone());
+        let active = self.downstream(sources);
+        let driven = |unit: UnitId| {
+            self.graph.edges_directed(NodeIndex::new(unit.0), petgraph::Incoming).next().is_some()
+                || doubtful.clone().any(|doubtful| doubtful == unit)
+        };
+        for unit in self.units().filter(|unit| !self.is_input(*unit) && !driven(*unit)) {
+            let name = self.name(unit);
+            let reached = self.downstream([unit]);
+            let idle = self.units().filter(|other| *other != unit && reached[other.0] && !active[other.0]);
+            let idle: Vec<_> = idle.map(|other| self.name(other)).collect();
+            let problem = match idle.as_slice() {
+                [] => format!("nothing drives unit {name}"),
+                idle => format!("nothing drives unit {name}, so no input reaches {} either", idle.join(", ")),
+            };
+            let remedy = format!("add a projection (..., to: \"{name}\", ...), or remove the unit");
+            faults.push(Fault::new(unit_place(name), problem, remedy));
+        }
+    }
+
+    /// Which units can be reached from `sources`, themselves among them.
+    fn downstream(&self, sources: impl IntoIterator<Item = UnitId>) -> Vec<bool> {
+        let mut reached = vec![false; self.spec.units.len()];
+        let mut walk = Dfs::empty(&self.graph);
+        for source in sources {
+            walk.move_to(NodeIndex::new(source.0));
+            while let Some(node) = walk.next(&self.graph) {
+                reached[node.index()] = true;
+            }
+        }
+        reached
+    }
+}

@@ -1,0 +1,185 @@
+//! Shapes along the graph: each projection turns the activity of its pre unit into a drive, all drives of a unit must
+//! have one shape, and pooling turns that into the shape of its activity. Where shapes disagree, the remedy is searched
+//! among the map's own numbers.
+
+use super::check::{self, MOST_VALUES, unit_place};
+use super::diagram::Diagram;
+use super::spec::UnitSpec;
+use super::{LinearMap, ProjectionId, Unit, UnitId};
+use crate::fault::Fault;
+use crate::kernels::{Pool, Transfer};
+use crate::shape::Shape;
+
+/// Padding, kernels and strides that are tried for a remedy.
+const TRIED: usize = 16;
+
+/// The units with their shapes, as many as could be inferred: all of them if there is no fault.
+pub(super) fn units(diagram: &Diagram, faults: &mut Vec<Fault>) -> Vec<Unit> {
+    // Drive and activity of each unit; a unit whose shape cannot be known is never a fault by that alone.
+    let mut shapes: Vec<Option<(Shape, Shape)>> = vec![None; diagram.spec.units.len()];
+    for unit in &diagram.order {
+        let name = diagram.name(*unit);
+        shapes[unit.0] = match diagram.spec.units[unit.0] {
+            UnitSpec::Input { channels, height, width } => {
+                let usable = [channels, height, width].iter().all(|size| (1..=check::LARGEST).contains(size));
+                let shape = Shape::new(channels, height, width);
+                let fits = usable && fits(shape, &format!("input {name}"), &unit_place(name), faults);
+                fits.then_some((shape, shape))
+            }
+            UnitSpec::Unit { pool, .. } => {
+                let drives = drives(diagram, *unit, &shapes, faults);
+                let drive = agreed(diagram, *unit, &drives, faults);
+                let shapes = drive.and_then(|drive| Some((drive, pooled(name, drive, pool, faults)?)));
+                // Around a cycle, one shape would only accuse the other.
+                shapes.filter(|_| !diagram.cyclic[unit.0])
+            }
+        };
+    }
+    let named = diagram.spec.units.iter().zip(shapes);
+    let units = named.filter_map(|((name, spec), shapes)| {
+        let (drive, shape) = shapes?;
+        let (input, pool, transfer) = match *spec {
+            UnitSpec::Input { .. } => (true, Pool::None, Transfer::Linear),
+            UnitSpec::Unit { pool, transfer } => (false, pool, transfer),
+        };
+        Some(Unit { name: name.clone(), input, drive, shape, pool, transfer })
+    });
+    units.collect()
+}
+
+/// What one projection turns into what.
+struct Drive {
+    projection: ProjectionId,
+    pre: Shape,
+    made: Shape,
+}
+
+/// The drives that can be known of the projections into `unit`.
+fn drives(diagram: &Diagram, unit: UnitId, shapes: &[Option<(Shape, Shape)>], faults: &mut Vec<Fault>) -> Vec<Drive> {
+    let mut drives = Vec::new();
+    for (index, join) in diagram.joins.iter().enumerate() {
+        let map = diagram.spec.feedforward[index].map;
+        let Some((from, _)) = join.known().filter(|(_, to)| *to == unit && check::is_usable(map)) else { continue };
+        let Some((_, pre)) = shapes[from.0] else { continue };
+        let place = format!("feedforward[{index}].map");
+        match map.output(pre) {
+            Some(made) if fits(made, &format!("projection {}", join.name), &place, faults) => {
+                drives.push(Drive { projection: ProjectionId(index), pre, made });
+            }
+            Some(_) => (),
+            None => faults.push(too_large(&join.name, diagram.name(from), map, pre).within(&place)),
+        }
+    }
+    drives
+}
+
+/// The shape that most of a unit's drives have, the first of equals; each other one is a fault.
+fn agreed(diagram: &Diagram, unit: UnitId, drives: &[Drive], faults: &mut Vec<Fault>) -> Option<Shape> {
+    let votes = |shape: Shape| drives.iter().filter(|drive| drive.made == shape).count();
+    let standard = drives.iter().rev().max_by_key(|drive| votes(drive.made))?;
+    for drive in drives.iter().filter(|drive| drive.made != standard.made) {
+        let index = drive.projection.0;
+        let map = diagram.spec.feedforward[index].map;
+        let expected =
+            Expected { unit: diagram.name(unit), shape: standard.made, by: &diagram.joins[standard.projection.0].name };
+        let fault = mismatch(&diagram.joins[index].name, map, drive, &expected);
+        faults.push(fault.within("map").within(&format!("feedforward[{index}]")));
+    }
+    Some(standard.made)
+}
+
+struct Expected<'a> {
+    unit: &'a str,
+    shape: Shape,
+    /// The projection that sets the standard.
+    by: &'a str,
+}
+
+fn mismatch(name: &str, map: LinearMap, drive: &Drive, expected: &Expected) -> Fault {
+    let Expected { unit, shape: wanted, by } = *expected;
+    let (pre, made) = (drive.pre, drive.made);
+    let size = |shape: Shape| format!("{}x{}", shape.height, shape.width);
+    match map {
+        LinearMap::Dense { units, .. } => {
+            let problem = format!("projection {name}: makes {units} units, but {unit} expects {wanted} from {by}");
+            let remedy = match wanted.is_flat() {
+                true => format!("use units: {}", wanted.channels),
+                false => format!("use a Conv that makes {wanted}, or make {by} a Dense, too"),
+            };
+            Fault::new("units", problem, remedy)
+        }
+        LinearMap::Conv { channels, .. } if size(made) == size(wanted) => {
+            let problem = format!(
+                "projection {name}: makes {channels} channels, but {unit} expects {} from {by}",
+                wanted.channels
+            );
+            Fault::new("channels", problem, format!("use channels: {}", wanted.channels))
+        }
+        LinearMap::Conv { kernel, stride, pad, .. } => {
+            let step = if stride == 1 { String::new() } else { format!(" and stride {stride}") };
+            let problem = format!(
+                "projection {name}: kernel {kernel} with padding {pad}{step} turns {} into {}, but {unit} expects {} from {by}",
+                size(pre),
+                size(made),
+                size(wanted)
+            );
+            let remedy = conv_remedy(map, pre, wanted).unwrap_or_else(|| format!("make both {}", size(wanted)));
+            Fault::new("", problem, remedy)
+        }
+    }
+}
+
+/// The one number to change so that a convolution makes maps of the wanted size.
+fn conv_remedy(map: LinearMap, pre: Shape, wanted: Shape) -> Option<String> {
+    let LinearMap::Conv { channels, kernel, stride, pad, bias } = map else { return None };
+    let makes = |kernel, stride, pad| {
+        let made = LinearMap::Conv { channels, kernel, stride, pad, bias }.output(pre);
+        pad < kernel && made.is_some_and(|made| (made.height, made.width) == (wanted.height, wanted.width))
+    };
+    let paddings = (0..TRIED).map(|tried| (kernel, stride, tried, format!("use padding {tried}")));
+    let kernels = (1..=TRIED).map(|tried| (tried, stride, pad, format!("use kernel {tried}")));
+    let strides = (1..=TRIED).map(|tried| (kernel, tried, pad, format!("use stride {tried}")));
+    let mut tried = paddings.chain(kernels).chain(strides);
+    let (_, _, _, remedy) = tried.find(|(kernel, stride, pad, _)| makes(*kernel, *stride, *pad))?;
+    let count = if channels == wanted.channels { String::new() } else { format!(" and channels: {}", wanted.channels) };
+    Some(remedy + &count)
+}
+
+fn too_large(name: &str, from: &str, map: LinearMap, pre: Shape) -> Fault {
+    let LinearMap::Conv { kernel, pad, .. } = map else {
+        return Fault::new("", format!("projection {name}: does not fit {from}"), "change its geometry");
+    };
+    let Shape { height, width, .. } = pre;
+    let most = height.min(width) + 2 * pad;
+    let problem = format!(
+        "projection {name}: kernel {kernel} is larger than the {height}x{width} maps of {from} with padding {pad}, {}x{}",
+        height + 2 * pad,
+        width + 2 * pad
+    );
+    Fault::new("kernel", problem, format!("use kernel {most} or smaller"))
+}
+
+fn pooled(name: &str, drive: Shape, pool: Pool, faults: &mut Vec<Fault>) -> Option<Shape> {
+    let size = check::is_usable_pool(pool).then_some(pool.size())?;
+    if size > drive.height.min(drive.width) {
+        let problem =
+            format!("unit {name}: a pool of {size}x{size} is larger than its drive, {}x{}", drive.height, drive.width);
+        let remedy = match drive.height.min(drive.width) {
+            1 => "leave the pool out".to_string(),
+            most => format!("use a pool of {most} or smaller"),
+        };
+        faults.push(Fault::new("pool", problem, remedy).within(&unit_place(name)));
+        return None;
+    }
+    Some(Shape::new(drive.channels, drive.height / size, drive.width / size))
+}
+
+/// Whether a shape stays within what one sample may hold; a fault at `place` otherwise.
+fn fits(shape: Shape, owner: &str, place: &str, faults: &mut Vec<Fault>) -> bool {
+    let fits = shape.len() <= MOST_VALUES;
+    if !fits {
+        let problem = format!("{owner}: makes {shape}, {} values a sample", shape.len());
+        faults.push(Fault::new(place, problem, format!("stay below {MOST_VALUES}")));
+    }
+    fits
+}

@@ -1,0 +1,173 @@
+//! A network as a researcher writes it in RON: what is left out takes its default, and nothing is checked here but
+//! names and types. [`Network::build`](super::Network::build) turns it into a network or says what is wrong with it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+
+use super::{Init, LinearMap, Wiring};
+use crate::document::Document;
+use crate::error::{Error, Result};
+use crate::fault::Fault;
+use crate::kernels::{Pool, Transfer};
+
+/// `Network(...)`: units, and the projections that join them.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename = "Network", deny_unknown_fields)]
+pub struct NetworkSpec {
+    /// Units by name, in the order written.
+    pub units: IndexMap<String, UnitSpec>,
+    /// Feedforward projections.
+    pub feedforward: Vec<ProjectionSpec>,
+    /// Feedback projections that are written out; a learning rule may add more.
+    #[serde(default)]
+    pub feedback: Vec<FeedbackSpec>,
+}
+
+/// One unit of a description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename = "unit", deny_unknown_fields)]
+pub enum UnitSpec {
+    /// Views are presented here.
+    Input {
+        /// Colours of a view.
+        channels: usize,
+        /// Rows of a view.
+        height: usize,
+        /// Columns of a view.
+        width: usize,
+    },
+    /// A population whose shape follows from what projects to it.
+    Unit {
+        /// Pooling of the drive.
+        #[serde(default)]
+        pool: Pool,
+        /// Transfer function after the pool.
+        #[serde(default)]
+        transfer: Transfer,
+    },
+}
+
+/// One feedforward projection of a description.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectionSpec {
+    /// Presynaptic unit.
+    pub from: String,
+    /// Postsynaptic unit.
+    pub to: String,
+    /// Geometry.
+    pub map: LinearMap,
+    /// `from->to` unless given; two projections between the same units need names of their own.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// First weights.
+    #[serde(default)]
+    pub init: Init,
+    /// Whether the weights learn.
+    #[serde(default = "yes")]
+    pub plastic: bool,
+}
+
+/// One feedback projection of a description.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedbackSpec {
+    /// The upper unit, whose error is carried.
+    pub from: String,
+    /// The lower unit, which receives it.
+    pub to: String,
+    /// Through which weights; the learning rule's own wiring unless given.
+    #[serde(default)]
+    pub wiring: Option<Wiring>,
+    /// Name of the feedforward projection that it answers, needed only where several join the two units.
+    #[serde(default)]
+    pub partner: Option<String>,
+    /// The partner's geometry, for readers; nothing else is accepted.
+    #[serde(default)]
+    pub map: Option<LinearMap>,
+    /// First weights; Kaiming unless given.
+    #[serde(default)]
+    pub init: Option<Init>,
+    /// `from->to` unless given.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Where an experiment finds its network: written out, or in a file of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NetworkSource {
+    /// `Network(...)`.
+    Inline(NetworkSpec),
+    /// A path, relative to the file that names it.
+    File(PathBuf),
+}
+
+impl NetworkSource {
+    /// The description that is meant where `experiment` holds this source at `place`, and the document that it was
+    /// read from if it has one of its own. Fails if that cannot be read or holds no network; faults are rendered as in
+    /// [`Report::new`](crate::document::Report::new).
+    pub fn open(self, experiment: &Document, place: &str, coloured: bool) -> Result<(NetworkSpec, Option<Document>)> {
+        let path = match self {
+            NetworkSource::Inline(spec) => {
+                // A value of one kind or another is read without its name, so that is compared here.
+                let Some(name) = experiment.value_name(place).filter(|name| *name != "Network") else {
+                    return Ok((spec, None));
+                };
+                let problem = format!("expected `Network(...)`, found `{name}(...)`");
+                let fault = experiment.locate(&Fault::new(place, problem, "write `Network`"));
+                return Err(experiment.error([fault], coloured));
+            }
+            NetworkSource::File(path) => path,
+        };
+        let path = Path::new(experiment.name()).parent().unwrap_or(Path::new("")).join(path);
+        if !path.is_file() {
+            let problem = "there is no such network file";
+            let remedy = format!("{} names it: paths are relative to that file", experiment.name());
+            return Err(Error::file(path, problem, remedy));
+        }
+        let document = Document::read(&path)?;
+        let spec = document.parse().map_err(|faults| document.error(faults, coloured))?;
+        Ok((spec, Some(document)))
+    }
+}
+
+impl<'de> Deserialize<'de> for NetworkSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(SourceVisitor)
+    }
+}
+
+struct SourceVisitor;
+
+impl<'de> Visitor<'de> for SourceVisitor {
+    type Value = NetworkSource;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`Network(...)` or the path of a file that holds one, in quotes")
+    }
+
+    fn visit_str<E: de::Error>(self, path: &str) -> std::result::Result<NetworkSource, E> {
+        Ok(NetworkSource::File(PathBuf::from(path)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> std::result::Result<NetworkSource, A::Error> {
+        NetworkSpec::deserialize(MapAccessDeserializer::new(fields)).map(NetworkSource::Inline)
+    }
+
+    // `Network()` looks like an empty tuple.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> std::result::Result<NetworkSource, A::Error> {
+        match entries.next_element::<de::IgnoredAny>()? {
+            None => Err(de::Error::missing_field("units")),
+            Some(_) => Err(de::Error::invalid_type(de::Unexpected::Seq, &self)),
+        }
+    }
+}

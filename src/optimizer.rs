@@ -1,0 +1,136 @@
+//! Optimisers: from the change that a synapse population asks for to the update that its weights take.
+//!
+//! An update depends on each weight's own change and its own running moments, nothing else; learned feedback takes
+//! the very update of its forward partner, so the update stands apart from the weights it is taken from.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+
+/// The optimiser of an experiment, as its file names it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Optimizer {
+    /// Stochastic gradient descent: u = rate * m, m = momentum * m + change.
+    Sgd {
+        /// Learning rate.
+        rate: f32,
+        /// Share of the previous direction that is kept; 0 keeps no memory.
+        #[serde(default)]
+        momentum: f32,
+    },
+    /// Kingma and Ba (2015): a running mean over the root of a running square. Divides, for each weight.
+    Adam {
+        /// Learning rate.
+        #[serde(default = "adam_rate")]
+        rate: f32,
+        /// Decay of the running mean and of the running square.
+        #[serde(default = "adam_betas")]
+        betas: (f32, f32),
+        /// Added to the root, against division by zero.
+        #[serde(default = "adam_epsilon")]
+        epsilon: f32,
+    },
+}
+
+fn adam_rate() -> f32 {
+    1e-4
+}
+
+fn adam_betas() -> (f32, f32) {
+    (0.9, 0.999)
+}
+
+fn adam_epsilon() -> f32 {
+    1e-8
+}
+
+impl Default for Optimizer {
+    fn default() -> Self {
+        Optimizer::adam(adam_rate())
+    }
+}
+
+/// The running averages of one synapse population: as many vectors as the optimiser needs, one value a weight.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Moments(pub(crate) Vec<Vec<f32>>);
+
+/// Weights that one task folds in; large enough to outweigh the hand-over.
+const CHUNK: usize = 16 * 1024;
+
+impl Optimizer {
+    /// Adam with the usual constants.
+    pub fn adam(rate: f32) -> Self {
+        Optimizer::Adam { rate, betas: adam_betas(), epsilon: adam_epsilon() }
+    }
+
+    /// What is wrong with the optimiser's numbers.
+    pub fn faults(&self) -> Vec<Fault> {
+        let share = |place: &str, value: f32| {
+            (!(0.0..1.0).contains(&value)).then(|| {
+                Fault::new(
+                    place,
+                    format!("{value} is not a share from 0 up to, but not including, 1"),
+                    "use such as 0.9",
+                )
+            })
+        };
+        let found = match *self {
+            Optimizer::Sgd { rate, momentum } => {
+                vec![Fault::unless_positive("rate", rate), share("momentum", momentum)]
+            }
+            Optimizer::Adam { rate, betas, epsilon } => vec![
+                Fault::unless_positive("rate", rate),
+                share("betas", betas.0).or_else(|| share("betas", betas.1)),
+                Fault::unless_positive("epsilon", epsilon),
+            ],
+        };
+        found.into_iter().flatten().collect()
+    }
+
+    /// The names of the running averages, in the order of [`Moments`].
+    pub fn moment_names(&self) -> &'static [&'static str] {
+        match *self {
+            Optimizer::Sgd { momentum: 0.0, .. } => &[],
+            Optimizer::Sgd { .. } => &["momentum"],
+            Optimizer::Adam { .. } => &["mean", "square"],
+        }
+    }
+
+    /// Running averages for `weights` weights, at their start.
+    pub fn moments(&self, weights: usize) -> Moments {
+        Moments(vec![vec![0.0; weights]; self.moment_names().len()])
+    }
+
+    /// Turns `change` into the update that the weights take (they subtract it); `step` counts from 1.
+    pub fn update(&self, step: u64, moments: &mut Moments, change: &mut [f32]) {
+        match (*self, moments.0.as_mut_slice()) {
+            (Optimizer::Sgd { rate, .. }, []) => change.par_chunks_mut(CHUNK).for_each(|change| {
+                change.iter_mut().for_each(|u| *u *= rate);
+            }),
+            (Optimizer::Sgd { rate, momentum }, [kept, ..]) => {
+                change.par_chunks_mut(CHUNK).zip(kept.par_chunks_mut(CHUNK)).for_each(|(change, kept)| {
+                    for (u, m) in change.iter_mut().zip(kept) {
+                        *m = momentum * *m + *u;
+                        *u = rate * *m;
+                    }
+                });
+            }
+            (Optimizer::Adam { rate, betas: (decay, square_decay), epsilon }, [mean, square]) => {
+                let bias = |decay: f32| 1.0 - f64::from(decay).powi(step.min(i32::MAX as u64) as i32);
+                let size = (f64::from(rate) / bias(decay)) as f32;
+                let root = bias(square_decay).sqrt() as f32;
+                let moments = mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK));
+                change.par_chunks_mut(CHUNK).zip(moments).for_each(|(change, (mean, square))| {
+                    for ((u, m), v) in change.iter_mut().zip(mean).zip(square) {
+                        *m += (1.0 - decay) * (*u - *m);
+                        *v = square_decay * *v + (1.0 - square_decay) * *u * *u;
+                        *u = size * *m / (v.sqrt() / root + epsilon);
+                    }
+                });
+            }
+            (Optimizer::Adam { .. }, other) => unreachable!("Adam keeps two moments, not {}", other.len()),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Results for people and machines: the summary of a run, the figures of a speed measurement, and their tables.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::data::Dataset;
+use crate::evaluate::Accuracy;
+use crate::locality::{Tally, Work};
+use crate::network::Network;
+use crate::schedule::Line;
+
+/// The result of a run: what `summary.json` holds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// Version of the program.
+    pub version: &'static str,
+    /// Name of the experiment.
+    pub name: String,
+    /// Digest of the experiment.
+    pub experiment: String,
+    /// Seed of weights, order and views.
+    pub seed: u64,
+    /// Worker threads.
+    pub threads: usize,
+    /// Instruction set of the kernels.
+    pub isa: String,
+    /// The data that were learned from and tested on.
+    pub data: DataSummary,
+    /// Pairs in a batch.
+    pub pairs: usize,
+    /// Epochs of training.
+    pub epochs: u64,
+    /// Weight updates made.
+    pub updates: u64,
+    /// Pairs learned from a second, views included, in the last session.
+    pub pairs_per_s: f64,
+    /// Mean loss of a batch in the last epoch; none without training.
+    pub loss: Option<f64>,
+    /// The unit that was read out.
+    pub unit: String,
+    /// Read-out of the trained encoder.
+    pub readout: Accuracy,
+    /// Read-out of the encoder with its first weights.
+    pub untrained: Accuracy,
+    /// Read-out of raw pixels.
+    pub pixels: Accuracy,
+}
+
+/// Which images a result is about.
+#[derive(Debug, Clone, Serialize)]
+pub struct DataSummary {
+    /// Data set.
+    pub name: String,
+    /// Training images.
+    pub train: usize,
+    /// Test images.
+    pub test: usize,
+    /// Classes.
+    pub classes: usize,
+}
+
+impl From<&Dataset> for DataSummary {
+    fn from(dataset: &Dataset) -> Self {
+        DataSummary {
+            name: dataset.name.clone(),
+            train: dataset.train.len(),
+            test: dataset.test.len(),
+            classes: dataset.classes.len(),
+        }
+    }
+}
+
+/// The result of `synlocal evaluate`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Evaluation {
+    /// Name of the experiment.
+    pub name: String,
+    /// Digest of the experiment.
+    pub experiment: String,
+    /// Epochs of training that the encoder has had.
+    pub epoch: u64,
+    /// The unit that was read out.
+    pub unit: String,
+    /// The data that it was read out on.
+    pub data: DataSummary,
+    /// Epochs of the classifier.
+    pub readout_epochs: u64,
+    /// Read-out of the trained encoder.
+    pub readout: Accuracy,
+    /// Read-out of the encoder with its first weights.
+    pub untrained: Accuracy,
+}
+
+impl Evaluation {
+    /// The result as a table for a terminal.
+    pub fn table(&self) -> String {
+        let rows = [
+            (format!("{} after learning", self.unit), &self.readout),
+            (format!("{} untrained", self.unit), &self.untrained),
+        ];
+        let DataSummary { name, train, test, .. } = &self.data;
+        format!(
+            "{}\n{} after {} epochs, on {train} training and {test} test images of {name}",
+            accuracies(&rows),
+            self.name,
+            self.epoch
+        )
+    }
+}
+
+impl Summary {
+    /// The result as a table for a terminal.
+    pub fn table(&self) -> String {
+        let rows = [
+            (format!("{} after learning", self.unit), &self.readout),
+            (format!("{} untrained", self.unit), &self.untrained),
+            ("pixels".to_string(), &self.pixels),
+        ];
+        let table = accuracies(&rows);
+        let gain = self.readout.test_accuracy - self.untrained.test_accuracy;
+        format!(
+            "{table}\n{} of {} training and {} test images of {}: learning added {gain:+.2} points to the untrained encoder",
+            self.name, self.data.train, self.data.test, self.data.name
+        )
+    }
+}
+
+/// How fast learning steps are: what `synlocal speed --json` prints.
+#[derive(Debug, Clone, Serialize)]
+pub struct Speed {
+    /// Name of the experiment.
+    pub name: String,
+    /// Pairs in a batch.
+    pub pairs: usize,
+    /// Worker threads.
+    pub threads: usize,
+    /// Instruction set of the kernels.
+    pub isa: String,
+    /// Steps that were timed.
+    pub steps: usize,
+    /// Median time of a step, seconds.
+    pub median_s: f64,
+    /// Shortest time of a step, seconds.
+    pub min_s: f64,
+    /// Pairs a second at the median.
+    pub pairs_per_s: f64,
+    /// 10^9 floating-point operations a second at the median: two for each multiply-add done.
+    pub gflop_per_s: f64,
+    /// Multiply-adds done in a step.
+    pub done: u64,
+    /// Multiply-adds that no event asked for in a step.
+    pub skipped: u64,
+    /// The same for each projection and verb.
+    pub edges: Vec<EdgeWork>,
+}
+
+/// Multiply-adds of one projection in one verb of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EdgeWork {
+    /// The projection.
+    pub edge: String,
+    /// `drive`, `carry` or `learn`.
+    pub verb: String,
+    /// Computed.
+    pub done: u64,
+    /// Skipped, because no event asked for them.
+    pub skipped: u64,
+}
+
+impl EdgeWork {
+    /// What `tally` says, by name; verbs in which a projection had nothing to do are left out.
+    pub fn list(network: &Network, tally: &Tally) -> Vec<EdgeWork> {
+        let forward = || network.feedforward().iter().map(|projection| projection.name.as_str());
+        let feedback = network.feedback().iter().map(|feedback| feedback.name.as_str());
+        let of = |verb: &'static str| {
+            move |(edge, work): (&str, &Work)| EdgeWork {
+                edge: edge.to_string(),
+                verb: verb.to_string(),
+                done: work.done,
+                skipped: work.skipped,
+            }
+        };
+        forward()
+            .zip(&tally.drive)
+            .map(of("drive"))
+            .chain(feedback.zip(&tally.carry).map(of("carry")))
+            .chain(forward().zip(&tally.learn).map(of("learn")))
+            .filter(|work| work.done + work.skipped > 0)
+            .collect()
+    }
+}
+
+impl Speed {
+    /// The figures as a table for a terminal.
+    pub fn table(&self) -> String {
+        let mut table = plain_table(&["edge", "verb", "multiply-adds", "skipped", "share of step"]);
+        for work in &self.edges {
+            table.add_row(vec![
+                work.edge.clone(),
+                work.verb.clone(),
+                grouped(work.done),
+                grouped(work.skipped),
+                format!("{:.1} %", 100.0 * work.done as f64 / self.done.max(1) as f64),
+            ]);
+        }
+        align_right(&mut table, 2..5);
+        format!(
+            "{table}\n{}: {} pairs, {} threads, {}: median step {:.4} s, best {:.4} s of {}\n{:.1} pairs/s, {:.1} GFLOP/s, {} multiply-adds done and {} skipped a step",
+            self.name,
+            self.pairs,
+            self.threads,
+            self.isa,
+            self.median_s,
+            self.min_s,
+            self.steps,
+            self.pairs_per_s,
+            self.gflop_per_s,
+            grouped(self.done),
+            grouped(self.skipped)
+        )
+    }
+}
+
+/// A plan as a table for a terminal.
+pub fn plan_table(lines: &[Line]) -> String {
+    let mut table = plain_table(&["", "verb", "view", "unit or edge", "what", "multiply-adds"]);
+    for (index, line) in lines.iter().enumerate() {
+        table.add_row(vec![
+            (index + 1).to_string(),
+            line.verb.to_string(),
+            line.view.unwrap_or_default().to_string(),
+            line.subject.clone(),
+            line.detail.clone(),
+            if line.multiply_adds == 0 { String::new() } else { grouped(line.multiply_adds) },
+        ]);
+    }
+    align_right(&mut table, 0..1);
+    align_right(&mut table, 5..6);
+    let sum: u64 = lines.iter().map(|line| line.multiply_adds).sum();
+    format!("{table}\n{} steps, {} multiply-adds a pair", lines.len(), grouped(sum))
+}
+
+/// Accuracies one above the other, with bars.
+fn accuracies(rows: &[(String, &Accuracy)]) -> Table {
+    let mut table = plain_table(&["linear read-out of", "features", "train %", "test %", ""]);
+    for (what, accuracy) in rows {
+        table.add_row(vec![
+            what.clone(),
+            accuracy.features.to_string(),
+            format!("{:.2}", accuracy.train_accuracy),
+            format!("{:.2}", accuracy.test_accuracy),
+            bar(accuracy.test_accuracy, 30),
+        ]);
+    }
+    align_right(&mut table, 1..4);
+    table
+}
+
+fn plain_table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
+    table
+}
+
+fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
+    for column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// A bar of `percent` out of 100, at most `width` characters.
+fn bar(percent: f64, width: usize) -> String {
+    let eighths = (percent.clamp(0.0, 100.0) / 100.0 * width as f64 * 8.0).round() as usize;
+    let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+    format!("{}{part}", "█".repeat(eighths / 8))
+}
+
+/// A number with a thin group of three digits at a time.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}

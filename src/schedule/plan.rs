@@ -1,0 +1,108 @@
+//! The plan: a walk written down.
+
+use serde::Serialize;
+
+use super::{Passage, Step, walk};
+use crate::kernels::product::Sum;
+use crate::locality::{Place, View};
+use crate::network::{Network, ProjectionId, UnitId};
+
+/// The steps of one passage through a network, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    steps: Vec<Step>,
+}
+
+/// A step in words and figures, for people and for machines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// The engine's verb.
+    pub verb: &'static str,
+    /// Unit or projection.
+    pub subject: String,
+    /// Presentation, where the step belongs to one.
+    pub view: Option<&'static str>,
+    /// What happens to which shapes.
+    pub detail: String,
+    /// Multiply-adds a sample; 0 for steps without synapses.
+    pub multiply_adds: u64,
+}
+
+impl Plan {
+    /// Walks through `network` once and writes down what happens.
+    pub fn compile(network: &Network, passage: Passage<'_>) -> Plan {
+        let mut steps = Vec::new();
+        walk(network, passage, &mut |step| steps.push(step));
+        Plan { steps }
+    }
+
+    /// The steps, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Whether inner activities of the stored view are needed after the current view was shown: only if some step that
+    /// computes its errors or changes reads them.
+    pub fn keeps_stored(&self, network: &Network) -> bool {
+        self.steps.iter().filter(|step| matches!(step, Step::Gate(..) | Step::Carry(..) | Step::Learn(..))).any(
+            |step| step.access(network).reads.iter().any(|place| matches!(place, Place::Activity(_, View::Stored))),
+        )
+    }
+
+    /// The plan line by line.
+    pub fn lines(&self, network: &Network) -> Vec<Line> {
+        self.steps.iter().map(|step| line(step, network)).collect()
+    }
+}
+
+fn line(step: &Step, network: &Network) -> Line {
+    let synapses = |id: ProjectionId| {
+        let ends = network.projection(id);
+        let pre = network.unit(ends.from).shape;
+        let dims: Vec<String> = ends.map.weight_dims(pre).iter().map(usize::to_string).collect();
+        (ends.name.clone(), pre, network.unit(ends.to).drive, dims.join("x"), ends.map.multiply_adds(pre))
+    };
+    let adds = |sum: Sum| if sum == Sum::Add { ", adds" } else { "" };
+    let unit_line = |unit: UnitId, detail: String| (network.unit(unit).name.clone(), detail, 0);
+    let (subject, detail, multiply_adds) = match *step {
+        Step::Present(unit, _) => unit_line(unit, network.unit(unit).shape.to_string()),
+        Step::Drive(id, _, sum) => {
+            let (name, pre, post, weights, cost) = synapses(id);
+            (name, format!("{pre} -> {post} by {weights}{}", adds(sum)), cost)
+        }
+        Step::Fire(unit, _) => {
+            let fired = network.unit(unit);
+            let how = if fired.drive == fired.shape {
+                format!("{} {:?}", fired.shape, fired.transfer)
+            } else {
+                format!("{} -> {} {:?} {:?}", fired.drive, fired.shape, fired.pool, fired.transfer)
+            };
+            unit_line(unit, how)
+        }
+        Step::Store(unit) => unit_line(unit, format!("{} to memory", network.unit(unit).shape)),
+        Step::Compare { unit, both } => {
+            let whose = if both { "errors of both views" } else { "error of the current view" };
+            unit_line(unit, format!("with memory: {whose}"))
+        }
+        Step::Gate(unit, _) => unit_line(unit, format!("{} -> {}", network.unit(unit).shape, network.unit(unit).drive)),
+        Step::Carry(id, _, sum) => {
+            let feedback = network.answer(id);
+            let (_, pre, post, weights, cost) = synapses(feedback.partner);
+            let wiring = feedback.wiring;
+            (feedback.name.clone(), format!("{post} -> {pre} by {weights} {wiring:?}{}", adds(sum)), cost)
+        }
+        Step::Learn(id, _, sum) => {
+            let (name, pre, post, weights, cost) = synapses(id);
+            (name, format!("{pre} x {post} -> {weights}{}", adds(sum)), cost)
+        }
+        Step::Apply(id) => {
+            let (name, _, _, weights, _) = synapses(id);
+            (name, weights, 0)
+        }
+    };
+    let view = step.view().map(|view| match view {
+        View::Stored => "stored",
+        View::Current => "current",
+    });
+    Line { verb: step.verb(), subject, view, detail, multiply_adds }
+}

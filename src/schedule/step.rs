@@ -1,0 +1,133 @@
+//! The steps of a plan: one variant for each verb of the engine, with what it reads and what it writes.
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::kernels::product::Sum;
+use crate::locality::{Place, View};
+use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
+
+/// One thing that happens to a whole batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// An input unit takes a view.
+    Present(UnitId, View),
+    /// A feedforward projection starts its post unit's drive, or adds to it.
+    Drive(ProjectionId, View, Sum),
+    /// A unit turns drive into activity: pool, then transfer function.
+    Fire(UnitId, View),
+    /// A unit keeps its embedding of the stored view.
+    Store(UnitId),
+    /// The loss sets a unit's current embedding against the stored ones; its error starts. `both`: the stored view's
+    /// error, too.
+    Compare {
+        /// The unit on which the loss acts.
+        unit: UnitId,
+        /// Whether the stored view learns.
+        both: bool,
+    },
+    /// A unit's error passes its gain.
+    Gate(UnitId, View),
+    /// A feedback projection starts its lower unit's error, or adds to it.
+    Carry(FeedbackId, View, Sum),
+    /// A projection's change starts, or grows.
+    Learn(ProjectionId, View, Sum),
+    /// A change is folded into the weights.
+    Apply(ProjectionId),
+}
+
+/// What a step reads and writes. A step that adds to a place also reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Access {
+    /// Places that the result depends on.
+    pub reads: SmallVec<[Place; 4]>,
+    /// Places that the step changes.
+    pub writes: SmallVec<[Place; 4]>,
+}
+
+impl Step {
+    /// The verb.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Step::Present(..) => "present",
+            Step::Drive(..) => "drive",
+            Step::Fire(..) => "fire",
+            Step::Store(..) => "store",
+            Step::Compare { .. } => "compare",
+            Step::Gate(..) => "gate",
+            Step::Carry(..) => "carry",
+            Step::Learn(..) => "learn",
+            Step::Apply(..) => "apply",
+        }
+    }
+
+    /// The presentation that the step belongs to, if it belongs to one.
+    pub fn view(&self) -> Option<View> {
+        match *self {
+            Step::Present(_, view)
+            | Step::Drive(_, view, _)
+            | Step::Fire(_, view)
+            | Step::Gate(_, view)
+            | Step::Carry(_, view, _)
+            | Step::Learn(_, view, _) => Some(view),
+            Step::Store(_) => Some(View::Stored),
+            Step::Compare { .. } => Some(View::Current),
+            Step::Apply(_) => None,
+        }
+    }
+
+    /// What the step reads and writes when it is taken in `network`.
+    pub fn access(&self, network: &Network) -> Access {
+        let (mut reads, writes): (SmallVec<[Place; 4]>, SmallVec<[Place; 4]>) = match *self {
+            Step::Present(unit, view) => (smallvec![Place::World(view)], smallvec![Place::Activity(unit, view)]),
+            Step::Drive(id, view, _) => {
+                let ends = network.projection(id);
+                (
+                    smallvec![Place::Activity(ends.from, view), Place::Weights(id)],
+                    smallvec![Place::Drive(ends.to, view)],
+                )
+            }
+            Step::Fire(unit, view) => (smallvec![Place::Drive(unit, view)], smallvec![Place::Activity(unit, view)]),
+            Step::Store(unit) => (smallvec![Place::Activity(unit, View::Stored)], smallvec![Place::Memory(unit)]),
+            Step::Compare { unit, both } => {
+                let mut errors: SmallVec<[Place; 4]> = smallvec![Place::Error(unit, View::Current)];
+                if both {
+                    errors.push(Place::Error(unit, View::Stored));
+                }
+                (smallvec![Place::Memory(unit), Place::Activity(unit, View::Current)], errors)
+            }
+            Step::Gate(unit, view) => {
+                let reads = smallvec![Place::Error(unit, view), Place::Activity(unit, view)];
+                (reads, smallvec![Place::Packet(unit, view)])
+            }
+            Step::Carry(id, view, _) => {
+                let ends = network.answer(id);
+                let weights = match ends.wiring {
+                    Wiring::Transported => Place::Weights(ends.partner),
+                    Wiring::Fixed | Wiring::Learned | Wiring::Sign => Place::FeedbackWeights(id),
+                };
+                (smallvec![Place::Packet(ends.from, view), weights], smallvec![Place::Error(ends.to, view)])
+            }
+            Step::Learn(id, view, _) => {
+                let ends = network.projection(id);
+                let reads = smallvec![Place::Activity(ends.from, view), Place::Packet(ends.to, view)];
+                (reads, smallvec![Place::Change(id)])
+            }
+            Step::Apply(id) => {
+                let mut reads: SmallVec<[Place; 4]> =
+                    smallvec![Place::Change(id), Place::Moments(id), Place::Weights(id)];
+                let mut writes: SmallVec<[Place; 4]> = smallvec![Place::Weights(id), Place::Moments(id)];
+                if let Some(feedback) = network.feedback_of(id)
+                    && matches!(network.answer(feedback).wiring, Wiring::Learned | Wiring::Sign)
+                {
+                    reads.push(Place::FeedbackWeights(feedback));
+                    writes.push(Place::FeedbackWeights(feedback));
+                }
+                (reads, writes)
+            }
+        };
+        if let Step::Drive(_, _, Sum::Add) | Step::Carry(_, _, Sum::Add) | Step::Learn(_, _, Sum::Add) = self {
+            reads.extend_from_slice(&writes);
+        }
+        Access { reads, writes }
+    }
+}

@@ -1,0 +1,116 @@
+//! The event scheduler. Events wait in a queue, first in, first out among equals; what they cause is said to a sink in
+//! the order in which it happens.
+
+use std::collections::VecDeque;
+
+use super::Step;
+use crate::kernels::product::Sum;
+use crate::locality::View;
+use crate::network::{Network, UnitId};
+
+/// What a walk is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage<'a> {
+    /// One learning step: both views, comparison, errors, changes, updates. `stored_view_learns`: errors travel for
+    /// the stored view too.
+    Learning {
+        /// Whether the loss sends errors to the stored view.
+        stored_view_learns: bool,
+    },
+    /// The current view alone, as far as these units need it.
+    Perceiving(&'a [UnitId]),
+}
+
+/// Walks through `network` and says every step to `sink`.
+pub fn walk(network: &Network, passage: Passage<'_>, sink: &mut dyn FnMut(Step)) {
+    match passage {
+        Passage::Perceiving(units) => perceive(network, View::Current, units, sink),
+        Passage::Learning { stored_view_learns } => {
+            let heads = network.heads();
+            perceive(network, View::Stored, heads, sink);
+            heads.iter().for_each(|&unit| sink(Step::Store(unit)));
+            perceive(network, View::Current, heads, sink);
+            heads.iter().for_each(|&unit| sink(Step::Compare { unit, both: stored_view_learns }));
+            descend(network, View::Current, Sum::Replace, sink);
+            if stored_view_learns {
+                descend(network, View::Stored, Sum::Add, sink);
+            }
+            network.projection_ids().filter(|&id| network.learns(id)).for_each(|id| sink(Step::Apply(id)));
+        }
+    }
+}
+
+/// Activity spreads from the inputs: the event is that a unit has fired. Units that lead to none of `goals` rest.
+fn perceive(network: &Network, view: View, goals: &[UnitId], sink: &mut dyn FnMut(Step)) {
+    let needed = ancestors(network, goals);
+    let mut awaited: Vec<usize> = network.unit_ids().map(|unit| network.afferents(unit).count()).collect();
+    let mut fired = VecDeque::new();
+    for &unit in network.inputs().iter().filter(|unit| needed[unit.index()]) {
+        sink(Step::Present(unit, view));
+        fired.push_back(unit);
+    }
+    while let Some(unit) = fired.pop_front() {
+        for id in network.efferents(unit) {
+            let post = network.projection(id).to;
+            if !needed[post.index()] {
+                continue;
+            }
+            let arrived_before = network.afferents(post).count() - awaited[post.index()];
+            sink(Step::Drive(id, view, sum(arrived_before)));
+            awaited[post.index()] -= 1;
+            if awaited[post.index()] == 0 {
+                sink(Step::Fire(post, view));
+                fired.push_back(post);
+            }
+        }
+    }
+}
+
+/// Errors spread from the heads: the event is that a unit's error is complete. `first` says whether the changes of
+/// this presentation start anew or add to those of another.
+fn descend(network: &Network, view: View, first: Sum, sink: &mut dyn FnMut(Step)) {
+    // Of a unit's error: how many sources it has, the loss included, and how many are still to come.
+    let mut sources = vec![0; network.units().len()];
+    network.heads().iter().for_each(|unit| sources[unit.index()] += 1);
+    network.feedback_ids().for_each(|id| sources[network.answer(id).to.index()] += 1);
+    let mut awaited = sources.clone();
+    let mut complete = VecDeque::new();
+    for &unit in network.heads() {
+        awaited[unit.index()] -= 1;
+        if awaited[unit.index()] == 0 && network.needs_error(unit) {
+            complete.push_back(unit);
+        }
+    }
+    while let Some(unit) = complete.pop_front() {
+        sink(Step::Gate(unit, view));
+        for id in network.afferents(unit).filter(|&id| network.learns(id)) {
+            sink(Step::Learn(id, view, first));
+        }
+        for id in network.feedback_from(unit) {
+            let lower = network.answer(id).to;
+            let arrived_before = sources[lower.index()] - awaited[lower.index()];
+            sink(Step::Carry(id, view, sum(arrived_before)));
+            awaited[lower.index()] -= 1;
+            if awaited[lower.index()] == 0 {
+                complete.push_back(lower);
+            }
+        }
+    }
+}
+
+/// The first to arrive replaces what was there, the others add.
+fn sum(arrived_before: usize) -> Sum {
+    if arrived_before == 0 { Sum::Replace } else { Sum::Add }
+}
+
+/// For each unit, whether one of `goals` depends on it.
+fn ancestors(network: &Network, goals: &[UnitId]) -> Vec<bool> {
+    let mut needed = vec![false; network.units().len()];
+    let mut waiting = goals.to_vec();
+    while let Some(unit) = waiting.pop() {
+        if !std::mem::replace(&mut needed[unit.index()], true) {
+            waiting.extend(network.afferents(unit).map(|id| network.projection(id).from));
+        }
+    }
+    needed
+}

@@ -1,0 +1,183 @@
+//! Time: a network, its state and its plan, stepping through batches.
+
+mod checkpoint;
+mod executor;
+mod experiment;
+mod run;
+mod trainer;
+
+pub use checkpoint::Position;
+pub use experiment::{Experiment, Learning, Readout, Staging, Training};
+pub use run::{Manifest, RunDirectory, checkpoint_of, experiment_of, read_manifest};
+pub(crate) use run::{write_atomically, write_json};
+pub use trainer::{Epoch, Outcome, Progress, Trainer};
+
+use executor::{Executor, World};
+
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::kernels::Isa;
+use crate::locality::{State, View};
+use crate::loss::Comparison;
+use crate::network::{Network, UnitId};
+use crate::schedule::{Passage, Plan, Step, walk};
+
+/// A network that runs and learns.
+#[derive(Debug, Clone)]
+pub struct Simulation {
+    network: Network,
+    learning: Learning,
+    plan: Plan,
+    state: State,
+}
+
+impl Simulation {
+    /// A simulation of `network` under `learning`, for batches of up to `pairs` images, with first weights drawn from
+    /// `seed`, on the instruction set that the environment forces or the processor's widest.
+    ///
+    /// # Errors
+    /// The environment forces an instruction set that the processor lacks.
+    pub fn new(network: Network, learning: Learning, pairs: usize, seed: u64) -> Result<Simulation> {
+        let isa = Isa::from_environment()?;
+        Ok(Simulation::on(isa, network, learning, pairs, seed))
+    }
+
+    /// The same on a given instruction set.
+    pub fn on(isa: Isa, network: Network, learning: Learning, pairs: usize, seed: u64) -> Simulation {
+        let plan = Plan::compile(&network, passage(&learning));
+        let keep_stored = plan.keeps_stored(&network);
+        let state = State::new(&network, &learning.optimizer, isa, pairs, keep_stored, seed);
+        Simulation { network, learning, plan, state }
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// How it learns.
+    pub fn learning(&self) -> &Learning {
+        &self.learning
+    }
+
+    /// The plan of a learning step.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Everything that changes.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Whether `dataset` can be shown to the network.
+    ///
+    /// # Errors
+    /// Its images do not have the shape of the input, naming both.
+    pub fn check_input(&self, dataset: &Dataset) -> Result<()> {
+        for unit in self.network.inputs().iter().map(|&unit| self.network.unit(unit)) {
+            if unit.shape != dataset.shape {
+                return Err(Error::usage(
+                    format!(
+                        "images of {} are {}, but input {:?} is {}",
+                        dataset.name, dataset.shape, unit.name, unit.shape
+                    ),
+                    "change the input's channels, height and width, or the data set",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts counting multiply-adds anew.
+    pub fn clear_work(&mut self) {
+        self.state.clear_work();
+    }
+
+    /// One learning step on two views of a batch, each `[sample][channel][row][column]` in the input's shape.
+    pub fn step(&mut self, stored: &[f32], current: &[f32]) -> Comparison {
+        self.step_observed(stored, current, &mut |_, _| {})
+    }
+
+    /// A learning step under the eyes of `observer`, which is shown every step of the plan and the state after it.
+    pub fn step_observed(
+        &mut self,
+        stored: &[f32],
+        current: &[f32],
+        observer: &mut dyn FnMut(Step, &State),
+    ) -> Comparison {
+        let Simulation { network, learning, plan, state } = self;
+        state.begin(current.len() / input_len(network));
+        let executor = executor(network, learning, World { stored, current });
+        let mut found = Comparison::default();
+        for &step in plan.steps() {
+            executor.take(step, state, &mut found);
+            observer(step, state);
+        }
+        state.tick();
+        found
+    }
+
+    /// A learning step without a plan: the scheduler walks and each event is executed as it happens. It gives the same
+    /// bits as [`Simulation::step`].
+    pub fn walk(&mut self, stored: &[f32], current: &[f32]) -> Comparison {
+        let Simulation { network, learning, state, .. } = self;
+        state.begin(current.len() / input_len(network));
+        let executor = executor(network, learning, World { stored, current });
+        let mut found = Comparison::default();
+        walk(network, passage(learning), &mut |step| executor.take(step, state, &mut found));
+        state.tick();
+        found
+    }
+
+    /// Shows `images` to the network, without learning, as far as `unit` needs them; its activity is appended to
+    /// `features`, `[sample][channel][row][column]`.
+    pub fn encode(&mut self, images: &[f32], unit: UnitId, features: &mut Vec<f32>) {
+        let Simulation { network, learning, state, .. } = self;
+        let image = input_len(network);
+        let plan = Plan::compile(network, Passage::Perceiving(&[unit]));
+        for batch in images.chunks(image * state.capacity()) {
+            state.begin(batch.len() / image);
+            let executor = executor(network, learning, World { stored: &[], current: batch });
+            for &step in plan.steps() {
+                executor.take(step, state, &mut Comparison::default());
+            }
+            features.extend(state.activity(unit, View::Current));
+        }
+    }
+
+    /// Overwrites weights by name: `v1->v2.weight`, `v1->v2.bias`, `v2->v1.feedback`, in the order of
+    /// [`State::tensors`].
+    ///
+    /// # Errors
+    /// There is no such vector, or it has another length.
+    pub fn set(&mut self, name: &str, values: &[f32]) -> Result<()> {
+        let tensors = self.state.tensors(&self.network, &self.learning.optimizer);
+        match tensors.iter().find(|tensor| tensor.name == name) {
+            Some(tensor) => self.state.set(tensor.slot, values),
+            None => {
+                let names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+                Err(Error::usage(format!("the network has no {name}"), format!("it has {}", names.join(", "))))
+            }
+        }
+    }
+
+    /// A lasting vector by name, as for [`Simulation::set`].
+    pub fn get(&self, name: &str) -> Option<&[f32]> {
+        let tensors = self.state.tensors(&self.network, &self.learning.optimizer);
+        tensors.iter().find(|tensor| tensor.name == name).map(|tensor| self.state.values(tensor.slot))
+    }
+}
+
+fn passage(learning: &Learning) -> Passage<'static> {
+    Passage::Learning { stored_view_learns: learning.loss.stored_view_learns() }
+}
+
+fn executor<'a>(network: &'a Network, learning: &'a Learning, world: World<'a>) -> Executor<'a> {
+    Executor { network, loss: &learning.loss, optimizer: &learning.optimizer, rule: learning.rule.credit(), world }
+}
+
+/// Values of one image, which is the same for every input.
+fn input_len(network: &Network) -> usize {
+    network.unit(network.inputs()[0]).shape.len()
+}

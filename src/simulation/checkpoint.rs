@@ -1,0 +1,129 @@
+//! Checkpoints: all lasting vectors of a run and its place in time, as one safetensors file.
+//!
+//! The file is written beside its place and moved there, so that it is either the old or the new one; it holds no
+//! clock time and no thread count, so that equal runs leave equal files.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensors, serialize};
+use serde::{Deserialize, Serialize};
+
+use super::Simulation;
+use crate::error::{Error, Result};
+use crate::loss::Comparison;
+
+/// The one metadata key; several would come out in random order.
+const KEY: &str = "synlocal";
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Position {
+    /// Whole epochs done.
+    pub epoch: u64,
+    /// Batches of the next epoch done.
+    pub batch: u64,
+    /// What the comparisons of those batches found.
+    pub found: Comparison,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Metadata {
+    experiment: String,
+    updates: u64,
+    epoch: u64,
+    batch: u64,
+    /// The bits of an f64, which decimal digits might not bring back.
+    loss_bits: u64,
+    active: u64,
+    pairs: u64,
+}
+
+impl Simulation {
+    /// Writes a checkpoint. `experiment` is the digest of the experiment that the run follows.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, path: &Path, experiment: &str, position: Position) -> Result<()> {
+        let metadata = Metadata {
+            experiment: experiment.to_string(),
+            updates: self.state.updates(),
+            epoch: position.epoch,
+            batch: position.batch,
+            loss_bits: position.found.loss.to_bits(),
+            active: position.found.active,
+            pairs: position.found.pairs,
+        };
+        let tensors = self.state.tensors(&self.network, &self.learning.optimizer);
+        let bytes: Vec<Vec<u8>> = tensors
+            .iter()
+            .map(|tensor| self.state.values(tensor.slot).iter().flat_map(|value| value.to_le_bytes()).collect())
+            .collect();
+        let unwritable =
+            |problem: String| Error::file(path, problem, "report this: a checkpoint must always be writable");
+        let views = tensors
+            .iter()
+            .zip(&bytes)
+            .map(|(tensor, bytes)| Ok((tensor.name.as_str(), TensorView::new(Dtype::F32, tensor.dims.clone(), bytes)?)))
+            .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
+            .map_err(|error| unwritable(error.to_string()))?;
+        let text = serde_json::to_string(&metadata).map_err(|error| unwritable(error.to_string()))?;
+        let file = serialize(views, Some(HashMap::from([(KEY.to_string(), text)])))
+            .map_err(|error| unwritable(error.to_string()))?;
+        super::run::write_atomically(path, &file)
+    }
+
+    /// Restores a checkpoint and says where its run stood. Nothing is changed unless all of it fits.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no checkpoint, or is one of another experiment or network.
+    pub fn load(&mut self, path: &Path, experiment: &str) -> Result<Position> {
+        let file = std::fs::read(path).map_err(Error::io(path))?;
+        let broken = |problem: String| {
+            Error::file(path, format!("is not a whole checkpoint: {problem}"), "take another checkpoint, or train anew")
+        };
+        let tensors = SafeTensors::deserialize(&file).map_err(|error| broken(error.to_string()))?;
+        let (_, header) = SafeTensors::read_metadata(&file).map_err(|error| broken(error.to_string()))?;
+        let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+        let text = text.ok_or_else(|| broken(format!("it lacks the metadata key {KEY:?}")))?;
+        let metadata: Metadata = serde_json::from_str(text).map_err(|error| broken(error.to_string()))?;
+        if metadata.experiment != experiment {
+            return Err(Error::file(
+                path,
+                format!("belongs to experiment {}, not to {experiment}", metadata.experiment),
+                "use the checkpoint with the experiment.ron beside it",
+            ));
+        }
+        let wanted = self.state.tensors(&self.network, &self.learning.optimizer);
+        let mut restored = Vec::with_capacity(wanted.len());
+        for tensor in wanted {
+            let found = tensors.tensor(&tensor.name).map_err(|_| broken(format!("it lacks {}", tensor.name)))?;
+            if found.dtype() != Dtype::F32 || found.shape() != tensor.dims {
+                return Err(broken(format!(
+                    "{} is {:?} of {:?}, but the network has F32 of {:?}",
+                    tensor.name,
+                    found.dtype(),
+                    found.shape(),
+                    tensor.dims
+                )));
+            }
+            let values =
+                found.data().chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+            restored.push((tensor.slot, values.collect::<Vec<f32>>()));
+        }
+        for (slot, values) in restored {
+            self.state.set(slot, &values)?;
+        }
+        self.state.set_updates(metadata.updates);
+        Ok(Position {
+            epoch: metadata.epoch,
+            batch: metadata.batch,
+            found: Comparison {
+                loss: f64::from_bits(metadata.loss_bits),
+                active: metadata.active,
+                pairs: metadata.pairs,
+            },
+        })
+    }
+}

@@ -1,0 +1,245 @@
+//! Exact equalities: things that must give the same bits, and the derivative that finite differences give.
+
+use synlocal::document::Document;
+use synlocal::kernels::Isa;
+use synlocal::learning::Rule;
+use synlocal::loss::{ContrastiveHinge, Loss, Negatives};
+use synlocal::network::{Network, NetworkSpec, Wiring};
+use synlocal::optimizer::Optimizer;
+use synlocal::rng::Stream;
+use synlocal::simulation::{Learning, Simulation};
+
+const PAIRS: usize = 6;
+
+/// A circuit with a skip, a unit that drives two others, bias, pools and two heads.
+const SKIP_AND_TWO_HEADS: &str = r#"Network(
+    units: {
+        "retina": Input(channels: 3, height: 9, width: 9),
+        "v1": Unit(transfer: HardTanh),
+        "v2": Unit(transfer: Tanh),
+        "v3": Unit(pool: Max(2), transfer: Tanh),
+        "v4": Unit(pool: Mean(2)),
+        "head": Unit(transfer: Tanh),
+        "side": Unit(),
+    },
+    feedforward: [
+        (from: "retina", to: "v1", map: Conv(channels: 5, kernel: 3, pad: 1, bias: true)),
+        (from: "v1", to: "v2", map: Conv(channels: 18, kernel: 3, pad: 1)),
+        (from: "v2", to: "v3", map: Conv(channels: 7, kernel: 3, pad: 1)),
+        (from: "v1", to: "v3", map: Conv(channels: 7, kernel: 1)),
+        (from: "v3", to: "v4", map: Conv(channels: 20, kernel: 2, stride: 1, pad: 1)),
+        (from: "v4", to: "head", map: Dense(units: 9, bias: true)),
+        (from: "v2", to: "side", map: Dense(units: 11)),
+    ],
+    feedback: [FEEDBACK],
+)"#;
+
+fn network(wiring: Option<Wiring>, feedback: &str) -> Network {
+    let text = SKIP_AND_TWO_HEADS.replace("FEEDBACK", feedback);
+    let spec: NetworkSpec = Document::new("test", text).parse().expect("the circuit is legal RON");
+    Network::build(&spec, wiring, None).expect("the circuit is legal")
+}
+
+/// Feedback of every projection that carries, wired as given in turn; what has weights of its own starts as a copy of
+/// its partner's.
+fn symmetric(wirings: [&str; 6]) -> String {
+    let ends = [("head", "v4"), ("v4", "v3"), ("v3", "v2"), ("v3", "v1"), ("side", "v2"), ("v2", "v1")];
+    let edges = ends.iter().zip(wirings);
+    edges
+        .map(|((from, to), wiring)| {
+            let init = if wiring == "Transported" { "" } else { ", init: Symmetric" };
+            format!("(from: \"{from}\", to: \"{to}\", wiring: {wiring}{init}),")
+        })
+        .collect()
+}
+
+fn learning(rule: Rule, optimizer: Optimizer) -> Learning {
+    let loss = Loss::ContrastiveHinge(ContrastiveHinge {
+        negatives: Negatives::Stored(2),
+        margins: (0.1, 2.5),
+        ..ContrastiveHinge::default()
+    });
+    Learning { rule, loss, optimizer, ..Learning::default() }
+}
+
+fn views(step: u64, len: usize) -> (Vec<f32>, Vec<f32>) {
+    let mut rng = Stream::new(5).at(step).rng();
+    let draw = |rng: &mut synlocal::rng::Rng| (0..len).map(|_| rng.uniform()).collect();
+    (draw(&mut rng), draw(&mut rng))
+}
+
+const IMAGE: usize = 3 * 9 * 9;
+
+/// Every lasting vector after `steps` steps, as bits.
+fn bits(simulation: &Simulation) -> Vec<(String, Vec<u32>)> {
+    let state = simulation.state();
+    let tensors = state.tensors(simulation.network(), &simulation.learning().optimizer);
+    let bits = |slot| state.values(slot).iter().map(|value| value.to_bits()).collect();
+    tensors.into_iter().map(|tensor| (tensor.name, bits(tensor.slot))).collect()
+}
+
+fn run(simulation: &mut Simulation, steps: u64) -> Vec<u64> {
+    let mut losses = Vec::new();
+    for step in 0..steps {
+        let (stored, current) = views(step, PAIRS * IMAGE);
+        losses.push(simulation.step(&stored, &current).loss.to_bits());
+    }
+    losses
+}
+
+/// Forward weights and biases alone.
+fn forward_bits(simulation: &Simulation) -> Vec<(String, Vec<u32>)> {
+    let mut all = bits(simulation);
+    all.retain(|(name, _)| name.ends_with(".weight") || name.ends_with(".bias"));
+    all
+}
+
+const SGD: Optimizer = Optimizer::Sgd { rate: 0.01, momentum: 0.9 };
+
+#[test]
+fn fixed_feedback_equal_to_the_forward_weights_is_back_propagation_to_the_bit() {
+    for negatives in [Negatives::All, Negatives::Stored(3)] {
+        let mut learning = learning(Rule::Bp, SGD);
+        learning.loss =
+            Loss::ContrastiveHinge(ContrastiveHinge { negatives, margins: (0.1, 2.5), ..ContrastiveHinge::default() });
+        let mut bp = Simulation::new(network(Some(Wiring::Transported), ""), learning.clone(), PAIRS, 3).unwrap();
+        let mut rf = Simulation::new(network(None, &symmetric(["Fixed"; 6])), learning, PAIRS, 3).unwrap();
+        let start = forward_bits(&bp);
+        assert_eq!(start, forward_bits(&rf));
+        assert_eq!(run(&mut bp, 1), run(&mut rf, 1));
+        assert_eq!(forward_bits(&bp), forward_bits(&rf));
+        for ((name, before), (_, after)) in start.iter().zip(forward_bits(&bp)) {
+            assert_ne!(*before, after, "{name} did not learn");
+        }
+        // From the second step on they part, for fixed feedback stays behind.
+        run(&mut bp, 2);
+        run(&mut rf, 2);
+        assert_ne!(forward_bits(&bp), forward_bits(&rf));
+    }
+}
+
+#[test]
+fn learned_feedback_that_starts_as_a_copy_stays_back_propagation_for_twenty_steps() {
+    for optimizer in [SGD, Optimizer::Sgd { rate: 0.02, momentum: 0.0 }, Optimizer::adam(1e-3)] {
+        let learning = learning(Rule::Wired, optimizer);
+        let mut bp = Simulation::new(network(Some(Wiring::Transported), ""), learning.clone(), PAIRS, 4).unwrap();
+        let mixed = ["Learned", "Transported", "Learned", "Learned", "Transported", "Learned"];
+        for wirings in [["Learned"; 6], mixed] {
+            let mut urf = Simulation::new(network(None, &symmetric(wirings)), learning.clone(), PAIRS, 4).unwrap();
+            let mut bp = bp.clone();
+            assert_eq!(run(&mut bp, 20), run(&mut urf, 20));
+            assert_eq!(forward_bits(&bp), forward_bits(&urf));
+            assert_eq!(urf.get("v2->v1.feedback"), urf.get("v1->v2.weight"));
+        }
+        run(&mut bp, 1);
+    }
+}
+
+#[test]
+fn mixed_wirings_differ_from_each_pure_one() {
+    let after = |wirings: [&str; 6]| {
+        let mut simulation =
+            Simulation::new(network(None, &symmetric(wirings)), learning(Rule::Wired, SGD), PAIRS, 4).unwrap();
+        run(&mut simulation, 3);
+        forward_bits(&simulation)
+    };
+    let results =
+        [["Fixed"; 6], ["Learned"; 6], ["Sign"; 6], ["Fixed", "Learned", "Sign", "Fixed", "Learned", "Fixed"]]
+            .map(after);
+    for (index, result) in results.iter().enumerate() {
+        assert!(results[index + 1..].iter().all(|other| other != result), "{index}");
+    }
+}
+
+#[test]
+fn the_plan_and_the_live_walk_give_the_same_bits() {
+    for &rule in Rule::ALL.iter().filter(|rule| **rule != Rule::Wired) {
+        for negatives in [Negatives::All, Negatives::Stored(4)] {
+            let mut learning = learning(rule, Optimizer::adam(1e-3));
+            learning.loss = Loss::ContrastiveHinge(ContrastiveHinge { negatives, ..ContrastiveHinge::default() });
+            let mut planned = Simulation::new(network(rule.credit().wiring(), ""), learning, PAIRS, 9).unwrap();
+            let mut walked = planned.clone();
+            for step in 0..3 {
+                let (stored, current) = views(step, PAIRS * IMAGE);
+                assert_eq!(planned.step(&stored, &current), walked.walk(&stored, &current), "{rule:?}");
+            }
+            assert_eq!(bits(&planned), bits(&walked), "{rule:?}");
+        }
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let learning = learning(Rule::Urf, Optimizer::adam(1e-3));
+            let mut simulation = Simulation::new(network(Some(Wiring::Learned), ""), learning, PAIRS, 1).unwrap();
+            (run(&mut simulation, 4), bits(&simulation))
+        })
+    };
+    let one = on(1);
+    assert_eq!(one, on(2));
+    assert_eq!(one, on(4));
+}
+
+#[test]
+fn instruction_sets_agree_to_rounding() {
+    let on = |isa: Isa| {
+        let learning = learning(Rule::Bp, SGD);
+        let mut simulation = Simulation::on(isa, network(Some(Wiring::Transported), ""), learning, PAIRS, 1);
+        run(&mut simulation, 2);
+        simulation
+    };
+    let plain = on(Isa::SCALAR);
+    for isa in Isa::available() {
+        let other = on(isa);
+        for (name, _) in forward_bits(&plain) {
+            for (a, b) in plain.get(&name).unwrap().iter().zip(other.get(&name).unwrap()) {
+                assert!((a - b).abs() < 2e-5, "{isa}, {name}: {a} and {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn back_propagation_is_the_derivative_that_finite_differences_give() {
+    for negatives in [Negatives::All, Negatives::Stored(2)] {
+        let mut learning = learning(Rule::Bp, Optimizer::Sgd { rate: 1.0, momentum: 0.0 });
+        // A stored view that is a constant has no finite difference: here it learns in both settings.
+        learning.loss = Loss::ContrastiveHinge(ContrastiveHinge {
+            negatives,
+            margins: (0.1, 2.5),
+            weight: Some(0.5),
+            gradient_block: Some(false),
+        });
+        let simulation = Simulation::new(network(Some(Wiring::Transported), ""), learning, PAIRS, 2).unwrap();
+        let (stored, current) = views(0, PAIRS * IMAGE);
+        let mut stepped = simulation.clone();
+        stepped.step(&stored, &current);
+        let mut rng = Stream::new(77).rng();
+        for (name, _) in forward_bits(&simulation) {
+            let start = simulation.get(&name).unwrap().to_vec();
+            let change: Vec<f64> =
+                start.iter().zip(stepped.get(&name).unwrap()).map(|(old, new)| f64::from(old - new)).collect();
+            let mut errors: Vec<f64> = (0..7)
+                .map(|_| {
+                    // Along a random direction, so that rounding of the f32 loss does not drown a single weight's share.
+                    let direction: Vec<f32> = start.iter().map(|_| rng.normal()).collect();
+                    let loss_at = |distance: f32| {
+                        let mut moved = simulation.clone();
+                        let values: Vec<f32> = start.iter().zip(&direction).map(|(w, d)| w + distance * d).collect();
+                        moved.set(&name, &values).unwrap();
+                        moved.step(&stored, &current).loss
+                    };
+                    let slope: f64 = change.iter().zip(&direction).map(|(c, &d)| c * f64::from(d)).sum();
+                    // Hinges, maxima and hardtanh have corners: some directions cross one within the distance.
+                    let difference = (loss_at(3e-4) - loss_at(-3e-4)) / 6e-4;
+                    (difference - slope).abs() / slope.abs().max(1.0)
+                })
+                .collect();
+            errors.sort_by(f64::total_cmp);
+            assert!(errors[3] < 5e-3 && errors[6] < 5e-2, "{negatives:?}, {name}: relative errors {errors:.2?}");
+        }
+    }
+}
