@@ -27,6 +27,14 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// A run that cannot go on: its numbers are no longer finite.
+    #[error("{problem}; {remedy}")]
+    Diverged {
+        /// What happened, and when.
+        problem: String,
+        /// What to change.
+        remedy: String,
+    },
     /// A flag, argument or call that cannot be meant: exit code 2 on the command line.
     #[error("{problem}; {remedy}")]
     Usage {

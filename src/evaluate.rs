@@ -15,7 +15,7 @@ use crate::network::UnitId;
 use crate::optimizer::Optimizer;
 use crate::rng::Stream;
 use crate::shape::Shape;
-use crate::simulation::{Readout, Simulation};
+use crate::simulation::{Readout, Simulation, check_input};
 
 /// Features of a set of images with their labels: what a read-out learns from.
 #[derive(Debug)]
@@ -231,7 +231,7 @@ pub fn read_out_unit(
     seed: u64,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Accuracy> {
-    simulation.check_input(dataset)?;
+    check_input(simulation.network(), dataset)?;
     let train = Features::of_unit(simulation, unit, &dataset.train, dataset.shape);
     let test = Features::of_unit(simulation, unit, &dataset.test, dataset.shape);
     Ok(read_out(simulation.state().isa(), &train, &test, dataset.classes.len(), settings, seed, progress))

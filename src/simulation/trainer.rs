@@ -64,6 +64,19 @@ pub struct Outcome {
     pub duration: Duration,
 }
 
+/// Whether batches of views can be made of `dataset`.
+pub(super) fn check(training: &Training, views: &Views, dataset: &Dataset) -> Result<()> {
+    views.check(dataset)?;
+    let (pairs, images) = (training.pairs, dataset.train.len());
+    if images < pairs {
+        return Err(Error::usage(
+            format!("a batch has {pairs} pairs, but {} has {images} training images", dataset.name),
+            "lower training.pairs or take more images",
+        ));
+    }
+    Ok(())
+}
+
 impl<'a> Trainer<'a> {
     /// Trains `simulation` on `dataset` from `position` on.
     ///
@@ -76,18 +89,7 @@ impl<'a> Trainer<'a> {
         training: Training,
         position: Position,
     ) -> Result<Trainer<'a>> {
-        views.check(dataset)?;
-        if dataset.train.len() < training.pairs {
-            return Err(Error::usage(
-                format!(
-                    "a batch has {} pairs, but {} has {} training images",
-                    training.pairs,
-                    dataset.name,
-                    dataset.train.len()
-                ),
-                "lower training.pairs or take more images",
-            ));
-        }
+        check(&training, &views, dataset)?;
         let values = training.pairs * dataset.shape.len();
         Ok(Trainer {
             simulation,
@@ -176,10 +178,10 @@ impl<'a> Trainer<'a> {
         self.views.draw(self.dataset, samples, stream, epoch, 1, &mut self.current);
         let found = self.simulation.step(&self.stored, &self.current);
         if !found.loss.is_finite() {
-            return Err(Error::usage(
-                format!("the loss became {} in epoch {}, batch {}", found.loss, epoch + 1, batch + 1),
-                "lower the learning rate; the last checkpoint is from before",
-            ));
+            return Err(Error::Diverged {
+                problem: format!("the loss became {} in epoch {}, batch {}", found.loss, epoch + 1, batch + 1),
+                remedy: "lower the learning rate; the last checkpoint is from before".to_string(),
+            });
         }
         self.position.batch += 1;
         self.position.found.add(found);
