@@ -88,8 +88,8 @@ pub(super) fn split(assignment: &str) -> Option<(&str, &str)> {
     let mut at = 0;
     while at < assignment.len() {
         let rest = &assignment[at..];
-        if rest.starts_with('=') {
-            return Some((&assignment[..at], &rest[1..]));
+        if let Some(value) = rest.strip_prefix('=') {
+            return Some((&assignment[..at], value));
         }
         at += quoted(rest).max(rest.chars().next().map_or(1, char::len_utf8));
     }

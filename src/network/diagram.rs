@@ -1,8 +1,8 @@
 //! Who is joined to whom: names resolved, cycles found, every unit followed up from an input and down from a head.
 //!
 //! An unknown name is one fault. So that it does not look like a second one (a unit without afferents, a head too
-//! many), the name that was probably meant is taken instead for the rest of the checks on connections; shapes are
-//! left alone.
+//! many), the name that was probably meant is taken instead for the rest of the checks on connections, and any name
+//! where none comes near; shapes are left alone.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -35,6 +35,8 @@ pub(super) struct Join {
     pub(super) name: String,
     pub(super) from: End,
     pub(super) to: End,
+    /// Whether it can be taken for a projection at all: not if it ends where it begins, or in an input.
+    pub(super) sound: bool,
 }
 
 /// A unit's name as far as it is understood.
@@ -57,6 +59,11 @@ impl End {
         }
     }
 
+    /// Whether that unit can be meant.
+    fn may_be(self, unit: UnitId) -> bool {
+        self.unit().is_none_or(|meant| meant == unit)
+    }
+
     /// The unit, if it is certain.
     pub(super) fn known(self) -> Option<UnitId> {
         if let End::Known(unit) = self { Some(unit) } else { None }
@@ -64,16 +71,21 @@ impl End {
 }
 
 impl Join {
-    /// Both units, be they guesses; none for a projection from a unit to itself.
+    /// Both units of a sound projection, be they guesses.
     pub(super) fn units(&self) -> Option<(UnitId, UnitId)> {
         let (from, to) = (self.from.unit()?, self.to.unit()?);
-        (from != to).then_some((from, to))
+        (self.sound && from != to).then_some((from, to))
     }
 
-    /// Both units, if both are certain.
+    /// Whether the two units can be meant, although not all of the names are understood.
+    pub(super) fn is_perhaps(&self, from: UnitId, to: UnitId) -> bool {
+        self.sound && self.known().is_none() && self.from.may_be(from) && self.to.may_be(to)
+    }
+
+    /// Both units of a sound projection, if both are certain.
     pub(super) fn known(&self) -> Option<(UnitId, UnitId)> {
         let (from, to) = (self.from.known()?, self.to.known()?);
-        (from != to).then_some((from, to))
+        self.sound.then_some((from, to))
     }
 }
 
@@ -97,13 +109,15 @@ impl<'a> Diagram<'a> {
             let owner = format!("projection {name}");
             let from = diagram.resolve(&owner, &projection.from, &format!("{place}.from"), faults);
             let to = diagram.resolve(&owner, &projection.to, &format!("{place}.to"), faults);
-            let join = Join { name, from, to };
+            let mut join = Join { name, from, to, sound: true };
             if projection.from == projection.to {
                 let problem = format!("{owner} leads from {} to itself", projection.from);
                 faults.push(Fault::new(&place, problem, "join two different units, or remove it"));
+                join.sound = false;
             } else if let Some(input) = to.known().filter(|unit| diagram.is_input(*unit)) {
                 let problem = format!("{owner} ends in {}, an input, which has no drive", diagram.name(input));
                 faults.push(Fault::new(format!("{place}.to"), problem, "end it in another unit, or remove it"));
+                join.sound = false;
             } else if let Some((from, to)) = join.units() {
                 diagram.graph.add_edge(NodeIndex::new(from.0), NodeIndex::new(to.0), ProjectionId(index));
             }
@@ -144,8 +158,7 @@ impl<'a> Diagram<'a> {
 
     /// The units on which the loss acts: those named, or all that project nowhere.
     pub(super) fn heads(&self, named: Option<&[String]>, faults: &mut Vec<Fault>) -> SmallVec<[UnitId; 1]> {
-        let projects =
-            |unit: UnitId| self.joins.iter().any(|join| join.from.unit() == Some(unit) && join.to != join.from);
+        let projects = |unit: UnitId| self.joins.iter().any(|join| join.sound && join.from.unit() == Some(unit));
         let sinks: SmallVec<[UnitId; 1]> =
             self.units().filter(|unit| !self.is_input(*unit) && !projects(*unit)).collect();
         if !self.spec.units.is_empty() && self.units().all(|unit| self.is_input(unit)) {
@@ -153,13 +166,16 @@ impl<'a> Diagram<'a> {
             faults.push(Fault::new("units", "the network has no head: all its units are inputs", remedy));
             return SmallVec::new();
         }
-        for input in self.units().filter(|unit| self.is_input(*unit) && !projects(*unit)) {
+        // A projection from who knows where may be the one that is missing.
+        let doubtful = self.joins.iter().any(|join| join.from == End::Unknown);
+        for input in self.units().filter(|unit| self.is_input(*unit) && !projects(*unit) && !doubtful) {
             let name = self.name(input);
             let remedy = format!("add a projection (from: \"{name}\", ...), or remove it");
             faults.push(Fault::new(unit_place(name), format!("input {name} drives nothing"), remedy));
         }
         let Some(named) = named else { return sinks };
         let mut heads = SmallVec::new();
+        let mut understood = true;
         for name in named {
             match self.resolve("the loss", name, "", faults).unit() {
                 Some(unit) if heads.contains(&unit) => {
@@ -170,17 +186,18 @@ impl<'a> Diagram<'a> {
                     faults.push(Fault::new(unit_place(self.name(unit)), problem, "name another unit"));
                 }
                 Some(unit) => heads.push(unit),
-                None => (),
+                None => understood = false,
             }
         }
-        if named.is_empty() {
-            faults.push(Fault::new(
-                "",
-                "the network has no head: the loss acts on no unit",
-                "name one, or leave heads out",
-            ));
+        if !understood {
+            return sinks;
         }
-        for sink in sinks.iter().filter(|sink| !heads.contains(sink)) {
+        if named.is_empty() {
+            let problem = "the network has no head: the loss acts on no unit";
+            faults.push(Fault::new("", problem, "name one, or leave heads out"));
+            return sinks;
+        }
+        for sink in sinks.iter().filter(|sink| !heads.contains(sink) && !doubtful) {
             let name = self.name(*sink);
             let problem = format!("unit {name} projects nowhere, so it is a head that gets no loss");
             faults.push(Fault::new(unit_place(name), problem, "name it among the heads, or remove it"));
@@ -276,10 +293,10 @@ impl<'a> Diagram<'a> {
         while let Some(node) = queue.pop_front() {
             for edge in self.graph.edges(node).filter(|edge| component.contains(&edge.target())) {
                 if edge.target() != start {
-                    if !came.contains_key(&edge.target()) {
-                        came.insert(edge.target(), edge.id());
+                    came.entry(edge.target()).or_insert_with(|| {
                         queue.push_back(edge.target());
-                    }
+                        edge.id()
+                    });
                     continue;
                 }
                 let mut cycle = vec![edge.id()];
@@ -297,7 +314,7 @@ impl<'a> Diagram<'a> {
 
     /// Finds units that nothing drives, each with what lies idle because of it.
     fn check_drives(&self, faults: &mut Vec<Fault>) {
-        if !self.units().any(|unit| self.is_input(unit)) {
+        if !self.units().any(|unit| self.is_input(unit)) || self.joins.iter().any(|join| join.to == End::Unknown) {
             return;
         }
         // What a projection from an unknown unit ends in is given the benefit of the doubt.

@@ -5,7 +5,7 @@
 //! or if a unit below it wants one; feedback into any other unit carries nothing useful.
 
 use super::check::projection_name;
-use super::diagram::{Diagram, Join};
+use super::diagram::{Diagram, End, Join};
 use super::spec::FeedbackSpec;
 use super::{Feedback, Init, LinearMap, ProjectionId, UnitId, Wiring};
 use crate::fault::{Fault, did_you_mean};
@@ -30,12 +30,11 @@ pub(super) fn answers(
     feedback.extend(default.into_iter().flat_map(|wiring| added(diagram, &written, &wants, wiring)));
 
     let reached = reached(diagram, heads, &written, &feedback);
+    let ways = Ways { diagram, written: &written, wants: &wants, reached: &reached };
     for (index, written) in written.iter().enumerate() {
-        faults.extend(
-            useless(diagram, written, &wants, &reached).map(|fault| fault.within(&format!("feedback[{index}]"))),
-        );
+        faults.extend(ways.useless(written).map(|fault| fault.within(&format!("feedback[{index}]"))));
     }
-    deaf(diagram, heads, &reached, faults);
+    faults.extend(ways.deaf());
     repeated_names(diagram, &written, &feedback, faults);
     (feedback, reached)
 }
@@ -62,7 +61,7 @@ impl Written {
         let owner = format!("feedback {name}");
         let from = diagram.resolve(&owner, &spec.from, &format!("{place}.from"), faults);
         let to = diagram.resolve(&owner, &spec.to, &format!("{place}.to"), faults);
-        let join = Join { name, from, to };
+        let join = Join { name, from, to, sound: true };
         let wiring = spec.wiring.or(default);
         if wiring.is_none() {
             let problem = format!("{owner} names no wiring, and the learning rule has none of its own");
@@ -76,6 +75,8 @@ impl Written {
         let partner = match (join.from.known(), join.to.known()) {
             (Some(from), Some(to)) => match partner(diagram, &owner, spec, from, to) {
                 Ok(partner) => Some(partner),
+                // The partner may be a projection that misspells a unit's name.
+                Err(_) if diagram.joins.iter().any(|join| join.is_perhaps(to, from)) => None,
                 Err(fault) => {
                     faults.push(fault.within(&place));
                     None
@@ -172,8 +173,7 @@ fn default_name(diagram: &Diagram, partner: ProjectionId) -> String {
     let join = &diagram.joins[partner.0];
     let ends =
         join.units().map(|(from, to)| format!("{}->{}", diagram.name(to), diagram.name(from))).unwrap_or_default();
-    let parallel = diagram.joins.iter().filter(|other| other.units() == join.units()).count() > 1;
-    if parallel { format!("{ends}:{}", join.name) } else { ends }
+    if is_parallel(diagram, join) { format!("{ends}:{}", join.name) } else { ends }
 }
 
 fn repeated_partners(diagram: &Diagram, written: &[Written], faults: &mut Vec<Fault>) {
@@ -233,64 +233,88 @@ fn reached(diagram: &Diagram, heads: &[UnitId], written: &[Written], feedback: &
     reached
 }
 
-/// What makes a written feedback projection idle, if it is.
-fn useless(diagram: &Diagram, written: &Written, wants: &[bool], reached: &[bool]) -> Option<Fault> {
-    written.partner?;
-    let (from, to) = written.join.known()?;
-    let name = &written.join.name;
-    let (upper, lower) = (diagram.name(from), diagram.name(to));
-    if diagram.is_input(to) {
-        let problem = format!("feedback {name} carries nothing useful: {lower} is an input, where nothing learns");
-        return Some(Fault::new("", problem, "remove it"));
-    }
-    if !wants[to.0] {
-        let problem = format!("feedback {name} carries nothing useful: no projection learns in {lower} or below it");
-        return Some(Fault::new("", problem, "remove it"));
-    }
-    // Where a projection into the upper unit learns, that one's own fault says so.
-    (!reached[from.0] && !learns_into(diagram, from)).then(|| {
-        let problem = format!("feedback {name} carries nothing useful: no error reaches {upper}");
-        Fault::new("", problem, format!("remove it, or add {} to feedback", way_down(diagram, from, reached)))
-    })
+/// Which ways errors take, against where they are wanted.
+struct Ways<'a> {
+    diagram: &'a Diagram<'a>,
+    written: &'a [Written],
+    wants: &'a [bool],
+    reached: &'a [bool],
 }
 
-fn learns_into(diagram: &Diagram, unit: UnitId) -> bool {
-    let mut joins = diagram.joins.iter().zip(&diagram.spec.feedforward);
-    joins.any(|(join, spec)| spec.plastic && join.known().is_some_and(|(_, to)| to == unit))
-}
-
-/// Reports projections that are to learn from an error that never comes.
-fn deaf(diagram: &Diagram, heads: &[UnitId], reached: &[bool], faults: &mut Vec<Fault>) {
-    for (index, (join, spec)) in diagram.joins.iter().zip(&diagram.spec.feedforward).enumerate() {
-        let Some((_, to)) = join.known().filter(|(_, to)| spec.plastic && !reached[to.0]) else { continue };
-        let projects = diagram.joins.iter().any(|join| join.from.unit() == Some(to));
-        // A unit that projects nowhere and is no head, an input, a cycle: each is reported as such.
-        if !projects || heads.contains(&to) || diagram.is_input(to) || diagram.cyclic[to.0] {
-            continue;
+impl Ways<'_> {
+    /// What makes a written feedback projection idle, if it is.
+    fn useless(&self, written: &Written) -> Option<Fault> {
+        written.partner?;
+        let (from, to) = written.join.known()?;
+        let idle = |reason: String| format!("feedback {} carries nothing useful: {reason}", written.join.name);
+        let (upper, lower) = (self.diagram.name(from), self.diagram.name(to));
+        if self.diagram.is_input(to) {
+            let problem = idle(format!("{lower} is an input, where nothing learns"));
+            return Some(Fault::new("", problem, "remove it"));
         }
-        let unit = diagram.name(to);
-        let problem = format!("projection {} learns, but no feedback reaches {unit}", join.name);
-        let remedy = format!("add {} to feedback, or set plastic: false", way_down(diagram, to, reached));
-        faults.push(Fault::new(format!("feedforward[{index}]"), problem, remedy));
+        // A projection into who knows where may be one that learns below.
+        if !self.wants[to.0] && !self.diagram.joins.iter().any(|join| join.to == End::Unknown) {
+            let problem = idle(format!("no projection learns in {lower} or below it"));
+            return Some(Fault::new("", problem, "remove it"));
+        }
+        // Where something that learns is left without an error, that is the fault to report.
+        (self.reached[to.0] && !self.reached[from.0] && !self.learns_into(from)).then(|| {
+            let problem = idle(format!("no error reaches {upper}"));
+            Fault::new("", problem, format!("remove it, or add {} to feedback", self.down_to(from).join(", ")))
+        })
+    }
+
+    /// Projections that are to learn from an error that never comes.
+    fn deaf(&self) -> impl Iterator<Item = Fault> {
+        let joins = self.diagram.joins.iter().zip(&self.diagram.spec.feedforward).enumerate();
+        joins.filter_map(|(index, (join, spec))| {
+            let (_, to) =
+                join.known().filter(|(_, to)| spec.plastic && !self.reached[to.0] && !self.diagram.cyclic[to.0])?;
+            let missing = self.down_to(to);
+            // None is missing here if another such fault asks for it, or if the unit is a head that gets no loss.
+            (!missing.is_empty()).then(|| {
+                let problem =
+                    format!("projection {} learns, but no feedback reaches {}", join.name, self.diagram.name(to));
+                let remedy = format!("add {} to feedback, or set plastic: false", missing.join(", "));
+                Fault::new(format!("feedforward[{index}]"), problem, remedy)
+            })
+        })
+    }
+
+    /// The feedback that is missing to bring an error to `unit`, from where one is or where another fault asks for it.
+    fn down_to(&self, unit: UnitId) -> Vec<String> {
+        let mut missing = Vec::new();
+        let mut lower = unit;
+        for _ in self.diagram.units() {
+            let efferents = self.diagram.joins.iter().enumerate();
+            let efferents = efferents.filter(|(_, join)| join.units().is_some_and(|(from, _)| from == lower));
+            let answered = |index| self.written.iter().any(|written| written.partner == Some(ProjectionId(index)));
+            // A way that is half there is gone before a new one.
+            let Some((index, join)) = efferents.min_by_key(|(index, _)| !answered(*index)) else { break };
+            let Some((_, upper)) = join.units() else { break };
+            if !answered(index) {
+                let (from, to) = (self.diagram.name(upper), self.diagram.name(lower));
+                let alone = !is_parallel(self.diagram, join);
+                let partner = if alone { String::new() } else { format!(", partner: \"{}\"", join.name) };
+                missing.push(format!("(from: \"{from}\", to: \"{to}\", wiring: Fixed{partner})"));
+            }
+            if self.reached[upper.0] || self.learns_into(upper) {
+                break;
+            }
+            lower = upper;
+        }
+        missing
+    }
+
+    fn learns_into(&self, unit: UnitId) -> bool {
+        let mut joins = self.diagram.joins.iter().zip(&self.diagram.spec.feedforward);
+        joins.any(|(join, spec)| spec.plastic && join.known().is_some_and(|(_, to)| to == unit))
     }
 }
 
-/// The feedback that would bring an error to `unit`, up to where there is one or where another fault asks for it.
-fn way_down(diagram: &Diagram, unit: UnitId, reached: &[bool]) -> String {
-    let mut lower = unit;
-    let mut ways = Vec::new();
-    while let Some(join) = diagram.joins.iter().find(|join| join.units().is_some_and(|(from, _)| from == lower)) {
-        let Some((_, upper)) = join.units() else { break };
-        let parallel = diagram.joins.iter().filter(|other| other.units() == join.units()).count() > 1;
-        let partner = if parallel { format!(", partner: \"{}\"", join.name) } else { String::new() };
-        let (from, to) = (diagram.name(upper), diagram.name(lower));
-        ways.push(format!("(from: \"{from}\", to: \"{to}\", wiring: Fixed{partner})"));
-        if reached[upper.0] || learns_into(diagram, upper) || ways.len() == diagram.spec.units.len() {
-            break;
-        }
-        lower = upper;
-    }
-    ways.join(", ")
+/// Whether other projections join the same two units in the same direction.
+fn is_parallel(diagram: &Diagram, join: &Join) -> bool {
+    diagram.joins.iter().filter(|other| other.units() == join.units()).count() > 1
 }
 
 /// Names must tell all projections apart: weights are stored under them.
@@ -307,6 +331,10 @@ fn repeated_names(diagram: &Diagram, written: &[Written], feedback: &[Feedback],
     }
     for (index, (name, place)) in named.iter().enumerate() {
         let Some((_, earlier)) = named[..index].iter().find(|(other, _)| other == name) else { continue };
+        if place.is_none() && earlier.is_none() {
+            // Their partners are called alike, which is the fault.
+            continue;
+        }
         let problem = format!("two projections are called `{name}`");
         let place = place.as_ref().or(earlier.as_ref()).map_or("", |place| place);
         faults.push(Fault::new(place, problem, "give this one a name of its own: name: \"...\""));
