@@ -1,5 +1,6 @@
 //! An experiment: one RON file that says all of it. Network, learning, data and views, training, read-out.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::fault::Fault;
 use crate::kernels::Isa;
 use crate::learning::Rule;
 use crate::loss::Loss;
-use crate::network::{Network, NetworkSource, NetworkSpec, UnitId};
+use crate::network::{Network, NetworkSource, UnitId};
 use crate::optimizer::Optimizer;
 use crate::schedule::Plan;
 use crate::shape::Shape;
@@ -143,56 +144,30 @@ impl Experiment {
     }
 
     fn read(mut document: Document, base: PathBuf) -> Result<Experiment> {
-        let mut report = Report::new(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-        let description: Description = match document.parse() {
-            Ok(description) => description,
-            Err(faults) => {
-                report.add(&document, faults);
-                return Err(report.finish().expect_err("a document that cannot be parsed has faults"));
-            }
-        };
+        let coloured = std::io::stderr().is_terminal();
+        let mut report = Report::new(coloured);
+        let description: Description = document.parse().map_err(|faults| document.error(faults, coloured))?;
         report.add(&document, description.faults().iter().map(|fault| document.locate(fault)));
+        let (spec, shared) = description.network.clone().open(&document, "network", coloured)?;
         let learning = &description.learning;
-        let build =
-            |spec: &NetworkSpec| Network::build(spec, learning.rule.credit().wiring(), learning.heads.as_deref());
-        let (network, shared) = match &description.network {
-            NetworkSource::Inline(spec) => {
-                let faults = |faults: Vec<Fault>| faults.into_iter().map(|fault| fault.within("network")).collect();
-                (build(spec).map_err(faults), None)
-            }
-            NetworkSource::File(path) => {
-                let shared = Document::read(&base.join(path))?;
-                match shared.parse() {
-                    Ok(spec) => (build(&spec), Some(shared)),
-                    Err(faults) => {
-                        report.add(&shared, faults);
-                        return Err(report.finish().expect_err("a document that cannot be parsed has faults"));
-                    }
+        let built = Network::build(&spec, learning.rule.credit().wiring(), learning.heads.as_deref());
+        let network = built.map_err(|faults| {
+            // What is wrong with the list of heads has no place in the network.
+            let (heads, faults): (Vec<Fault>, Vec<Fault>) =
+                faults.into_iter().partition(|fault| fault.place.is_empty());
+            report.add(&document, heads.into_iter().map(|fault| document.locate(&fault.within("learning.heads"))));
+            match &shared {
+                Some(shared) => report.add(shared, faults.iter().map(|fault| shared.locate(fault))),
+                None => {
+                    report.add(&document, faults.into_iter().map(|fault| document.locate(&fault.within("network"))));
                 }
             }
-        };
-        let network = match network {
-            Ok(network) => network,
-            Err(faults) => {
-                // A fault of the heads is written in the experiment, wherever the network stands.
-                let (own, networks): (Vec<Fault>, Vec<Fault>) =
-                    faults.into_iter().partition(|fault| shared.is_none() || fault.place.starts_with("heads"));
-                report.add(&document, own.iter().map(|fault| document.locate(fault)));
-                if let Some(shared) = &shared {
-                    report.add(shared, networks.iter().map(|fault| shared.locate(fault)));
-                }
-                return Err(report.finish().expect_err("a network that cannot be built has faults"));
-            }
-        };
-        let readout_unit = match description.readout_unit(&network) {
-            Ok(unit) => Some(unit),
-            Err(fault) => {
-                report.add(&document, [document.locate(&fault)]);
-                None
-            }
-        };
+            std::mem::replace(&mut report, Report::new(coloured)).into_error()
+        })?;
+        let readout_unit = description.readout_unit(&network);
+        report.add(&document, readout_unit.as_ref().err().map(|fault| document.locate(fault)));
         report.finish()?;
-        let readout_unit = readout_unit.expect("a read-out without a unit was reported");
+        let readout_unit = readout_unit.map_err(|fault| document.error([document.locate(&fault)], coloured))?;
         // A run keeps the whole experiment in one file.
         if let Some(shared) = shared {
             document.set(&format!("network={}", shared.text().trim()))?;
