@@ -11,10 +11,9 @@ fn views(criterion: &mut Criterion) {
     let dataset = Source::Objects { images: 500, test_images: 1, seed: 0 }.load(Path::new("."), None).unwrap();
     let samples: Vec<usize> = (0..250).map(|sample| sample * 2).collect();
     let mut out = vec![0.0; samples.len() * dataset.shape.len()];
-    for (name, views) in [
-        ("views/deform", Views::Deform(Deformation::default())),
-        ("views/moments", Views::Moments(Moments::default())),
-    ] {
+    for (name, views) in
+        [("views/deform", Views::Deform(Deformation::default())), ("views/moments", Views::Moments(Moments::default()))]
+    {
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
                 for view in 0..2 {

@@ -66,7 +66,14 @@ impl Records {
     }
 
     /// The first `asked` images of `files`, or all.
-    fn read(&self, folder: &Folder, files: &[PathBuf], most: usize, asked: Option<usize>, what: &str) -> Result<Images> {
+    fn read(
+        &self,
+        folder: &Folder,
+        files: &[PathBuf],
+        most: usize,
+        asked: Option<usize>,
+        what: &str,
+    ) -> Result<Images> {
         let counts = self.counts(folder, files, most)?;
         let total = folder::count(asked, counts.iter().sum(), what, folder.path())?;
         let (mut pixels, mut labels) = (Vec::with_capacity(total * SHAPE.len()), Vec::with_capacity(total));

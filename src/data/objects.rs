@@ -56,7 +56,11 @@ impl Moments {
             faults.push(Fault::new("shift", problem, "use a value from 0 to 0.5"));
         }
         if !(0.0..=1.0).contains(&self.light) {
-            faults.push(Fault::new("light", format!("{} is no way from 0 to 1", self.light), "use a value from 0 to 1"));
+            faults.push(Fault::new(
+                "light",
+                format!("{} is no way from 0 to 1", self.light),
+                "use a value from 0 to 1",
+            ));
         }
         faults.extend(unless_probability("surroundings", self.surroundings));
         faults

@@ -127,15 +127,7 @@ impl Views {
     ///
     /// # Panics
     /// If [`Views::check`] refuses `dataset`, a sample is not there, or `out` has another size than the views.
-    pub fn draw(
-        &self,
-        dataset: &Dataset,
-        samples: &[usize],
-        stream: Stream,
-        epoch: u64,
-        view: u64,
-        out: &mut [f32],
-    ) {
+    pub fn draw(&self, dataset: &Dataset, samples: &[usize], stream: Stream, epoch: u64, view: u64, out: &mut [f32]) {
         let size = dataset.shape.len();
         assert_eq!(out.len(), samples.len() * size, "room for {} views of {}", samples.len(), dataset.shape);
         let epoch = stream.named("views").at(epoch);

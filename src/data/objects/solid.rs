@@ -32,9 +32,15 @@ enum Body {
 
 enum Part {
     Convex(&'static [Body]),
-    Bored { whole: &'static [Body], bore: &'static [Body] },
+    Bored {
+        whole: &'static [Body],
+        bore: &'static [Body],
+    },
     /// Around the y axis.
-    Torus { ring: f32, tube: f32 },
+    Torus {
+        ring: f32,
+        tube: f32,
+    },
 }
 
 /// The interval of a ray inside convex bodies, and which of them bounds it where.
@@ -164,8 +170,7 @@ impl Part {
                     // Through the opening, on to the far wall of the bore, which faces inwards.
                     Some(hole) => (hole.leave < span.leave)
                         .then(|| (hole.leave, bore[hole.left].normal(ray.at(hole.leave)) * -1.0)),
-                    None => (span.enter > 0.0)
-                        .then(|| (span.enter, whole[span.entered].normal(ray.at(span.enter)))),
+                    None => (span.enter > 0.0).then(|| (span.enter, whole[span.entered].normal(ray.at(span.enter)))),
                 }
             }
             Part::Torus { ring, tube } => {
