@@ -13,7 +13,7 @@ const DISTANCE: f32 = 6.0;
 const HALF_IMAGE: f32 = 1.3;
 
 /// Neighbouring pixels that differ by more than this in a channel are looked at more closely.
-const CONTRAST: f32 = 0.08;
+const CONTRAST: f32 = 0.12;
 
 /// How far off its surface a ray starts towards the lamp.
 const LIFT: f32 = 4e-3;
@@ -110,10 +110,10 @@ impl<'a> Stage<'a> {
     /// The colour in the direction (x, y) of the image, which spans -1 to 1 both ways.
     fn look(&self, x: f32, y: f32) -> Vector {
         let direction = self.forward + self.right * x + self.up * y;
-        let ray = Ray { origin: self.from, direction: self.inwards.apply(direction) };
-        let colour = match self.meet(&ray) {
+        let inwards = self.inwards.apply(direction);
+        let colour = match self.meet(self.from, inwards) {
             Some((time, normal)) => {
-                let inside = ray.at(time);
+                let inside = self.from + inwards * time;
                 // A normal goes out by the transpose of the matrix that comes in.
                 let normal = self.inwards.transposed().apply(normal).unit();
                 let start = inside + self.inwards.apply(normal) * LIFT;
@@ -143,20 +143,20 @@ impl<'a> Stage<'a> {
         let light = &self.scene.light;
         let facing = normal.dot(light.direction);
         let mut received = light.ambient * (0.7 + 0.3 * normal.0[1]);
-        if facing > 0.0 && self.meet(&Ray { origin: start, direction: self.to_lamp }).is_none() {
+        if facing > 0.0 && self.meet(start, self.to_lamp).is_none() {
             received = received + light.lamp * facing;
         }
         colour.times(received)
     }
 
     /// Most rays pass far from the solid; its bounding sphere tells them first.
-    fn meet(&self, ray: &Ray) -> Option<(f32, Vector)> {
-        let along = ray.origin.dot(ray.direction);
-        let square = ray.direction.dot(ray.direction);
-        let beyond = ray.origin.dot(ray.origin) - REACH * REACH;
+    fn meet(&self, origin: Vector, direction: Vector) -> Option<(f32, Vector)> {
+        let along = origin.dot(direction);
+        let square = direction.dot(direction);
+        let beyond = origin.dot(origin) - REACH * REACH;
         if along * along < square * beyond || (along > 0.0 && beyond > 0.0) {
             return None;
         }
-        self.solid.meet(ray)
+        self.solid.meet(&Ray::new(origin, direction))
     }
 }

@@ -46,10 +46,10 @@ pub(super) struct Light {
 }
 
 /// Largest lean of a solid's own axis from the vertical, in radians.
-const LEAN: f32 = 0.6;
+const LEAN: f32 = 0.7;
 
 /// Solids are somewhat brighter and more colourful than what lies behind them, as things that are looked at often are.
-const SKIN: Paint = Paint { saturation: (0.1, 0.9), value: (0.5, 1.0) };
+const SKIN: Paint = Paint { saturation: (0.1, 0.9), value: (0.4, 1.0) };
 const BACKDROP: Paint = Paint { saturation: (0.0, 0.6), value: (0.25, 0.85) };
 
 impl Scene {
@@ -68,7 +68,7 @@ impl Scene {
             height: 1.1 * size * REACH + rng.between(0.0, 0.3),
             skin: Texture::draw(rng, 0.8, &SKIN),
             surroundings: Surroundings::draw(rng),
-            offset: [0; 2].map(|_| rng.between(-0.07, 0.07)),
+            offset: [0; 2].map(|_| rng.between(-0.1, 0.1)),
             light: Light::draw(rng),
         }
     }

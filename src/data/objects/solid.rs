@@ -8,11 +8,17 @@ use super::vector::Vector;
 /// A ray in a solid's own coordinates; `direction` need not have length 1.
 #[derive(Clone, Copy)]
 pub(super) struct Ray {
-    pub(super) origin: Vector,
-    pub(super) direction: Vector,
+    origin: Vector,
+    direction: Vector,
+    /// One over each component of the direction: every block asks for them.
+    inverse: [f32; 3],
 }
 
 impl Ray {
+    pub(super) fn new(origin: Vector, direction: Vector) -> Ray {
+        Ray { origin, direction, inverse: direction.0.map(|component| 1.0 / component) }
+    }
+
     pub(super) fn at(&self, time: f32) -> Vector {
         self.origin + self.direction * time
     }
@@ -55,7 +61,7 @@ struct Span {
 fn block(centre: [f32; 3], half: [f32; 3], ray: &Ray) -> (f32, f32) {
     let (mut enter, mut leave) = (f32::NEG_INFINITY, f32::INFINITY);
     for axis in 0..3 {
-        let inverse = 1.0 / ray.direction.0[axis];
+        let inverse = ray.inverse[axis];
         let middle = (centre[axis] - ray.origin.0[axis]) * inverse;
         let reach = (half[axis] * inverse).abs();
         enter = enter.max(middle - reach);
