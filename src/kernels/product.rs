@@ -291,7 +291,7 @@ impl Product {
         assert!(events.is_none_or(|events| events.len() == samples), "events of {samples} samples");
         assert!(bias.is_none_or(|bias| bias.len() == self.output.shape.channels), "one bias a channel");
         // Every sum belongs to one task and runs in one order, so the cut may follow the number of threads.
-        let share = samples.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(self.multiple);
+        let share = samples.div_ceil(2 * rayon::current_num_threads()).next_multiple_of(self.multiple);
         let task = self.task.min(share).max(1);
         output
             .par_chunks_mut(task * self.output.sample())

@@ -54,6 +54,8 @@ pub(crate) trait Vector: Copy {
     unsafe fn load_bytes(from: *const u8) -> Self;
     /// Sixteen whole numbers from 0 to 255 as bytes.
     unsafe fn store_bytes(self, to: *mut u8);
+    /// Asks for a cache line that will be read soon, at any address, even a wrong one.
+    unsafe fn prefetch(from: *const f32);
 }
 
 /// A computation that is written once and compiled for every instruction set.
@@ -185,6 +187,8 @@ impl Vector for Plain {
         // SAFETY: as in `load_bytes`.
         unsafe { to.cast::<[u8; LANES]>().write(self.0.map(|value| value as u8)) }
     }
+    #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -297,6 +301,11 @@ mod x86 {
             // SAFETY: see above.
             unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(self.0))) }
         }
+        #[inline(always)]
+        unsafe fn prefetch(from: *const f32) {
+            // SAFETY: see above.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+        }
     }
 
     impl Vector for Pair {
@@ -398,6 +407,11 @@ mod x86 {
                 let high = _mm_packs_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256::<1>(high));
                 _mm_storeu_si128(to.cast(), _mm_packus_epi16(low, high));
             }
+        }
+        #[inline(always)]
+        unsafe fn prefetch(from: *const f32) {
+            // SAFETY: see above.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
         }
     }
 }

@@ -26,6 +26,17 @@ pub(super) struct Strips<'a> {
 struct Strip {
     samples: Range<usize>,
     rows: Range<usize>,
+    /// Sample and row at which the next strip begins.
+    after: (usize, usize),
+    /// Whether it is the first to be added to the partial change.
+    fresh: bool,
+}
+
+/// Memory that will be read soon, to be fetched line by line while the positions of a strip go by.
+struct Ahead {
+    start: *const f32,
+    sample: usize,
+    row: usize,
 }
 
 impl Kernel for Strips<'_> {
@@ -35,7 +46,7 @@ impl Kernel for Strips<'_> {
         let first = self.panel * PANEL / LANES;
         let last = shape.error.blocks().min(first + PANEL / LANES);
         let partial = self.partial.as_mut_ptr();
-        self.partial.fill(0.0);
+        let mut fresh = true;
         let mut sample = self.samples.start;
         while sample < self.samples.end {
             let next = self.samples.end.min(sample + shape.strip_samples);
@@ -43,7 +54,8 @@ impl Kernel for Strips<'_> {
             let mut row = if quiet { shape.rows } else { 0 };
             while row < shape.rows {
                 let end = shape.rows.min(row + shape.strip_rows);
-                let strip = Strip { samples: sample..next, rows: row..end };
+                let after = if end < shape.rows { (sample, end) } else { (next, 0) };
+                let strip = Strip { samples: sample..next, rows: row..end, after, fresh };
                 // SAFETY: the caller vouches for the instruction set; blocks from `first` to `last` exist, and the
                 // partial change has a row of a panel for each.
                 unsafe {
@@ -55,9 +67,13 @@ impl Kernel for Strips<'_> {
                         }
                     }
                 }
+                fresh = false;
                 row = end;
             }
             sample = next;
+        }
+        if fresh {
+            self.partial.fill(0.0);
         }
     }
 }
@@ -72,24 +88,45 @@ impl Strips<'_> {
         for index in 0..tiles {
             let last = count * (index + 1) / tiles;
             let offsets = &self.correlation.afferents.offsets[self.range.start + first..self.range.start + last];
+            let ahead = self.ahead::<V>(strip, block, index, offsets[0] as usize);
             // SAFETY: the caller's, and `offsets` has as many entries as the tile is told.
             unsafe {
                 let partial = partial.add(first * PANEL);
                 match offsets.len() {
-                    1 => self.tile::<X, 1, V>(strip, block, offsets, partial),
-                    2 => self.tile::<X, 2, V>(strip, block, offsets, partial),
-                    3 if X::SOURCES >= 3 => self.tile::<X, 3, V>(strip, block, offsets, partial),
-                    4 if X::SOURCES >= 4 => self.tile::<X, 4, V>(strip, block, offsets, partial),
-                    5 if X::SOURCES >= 5 => self.tile::<X, 5, V>(strip, block, offsets, partial),
-                    6 if X::SOURCES >= 6 => self.tile::<X, 6, V>(strip, block, offsets, partial),
-                    7 if X::SOURCES >= 7 => self.tile::<X, 7, V>(strip, block, offsets, partial),
-                    8 if X::SOURCES >= 8 => self.tile::<X, 8, V>(strip, block, offsets, partial),
-                    9 if X::SOURCES >= 9 => self.tile::<X, 9, V>(strip, block, offsets, partial),
+                    1 => self.tile::<X, 1, V>(strip, block, offsets, partial, &ahead),
+                    2 => self.tile::<X, 2, V>(strip, block, offsets, partial, &ahead),
+                    3 if X::SOURCES >= 3 => self.tile::<X, 3, V>(strip, block, offsets, partial, &ahead),
+                    4 if X::SOURCES >= 4 => self.tile::<X, 4, V>(strip, block, offsets, partial, &ahead),
+                    5 if X::SOURCES >= 5 => self.tile::<X, 5, V>(strip, block, offsets, partial, &ahead),
+                    6 if X::SOURCES >= 6 => self.tile::<X, 6, V>(strip, block, offsets, partial, &ahead),
+                    7 if X::SOURCES >= 7 => self.tile::<X, 7, V>(strip, block, offsets, partial, &ahead),
+                    8 if X::SOURCES >= 8 => self.tile::<X, 8, V>(strip, block, offsets, partial, &ahead),
+                    9 if X::SOURCES >= 9 => self.tile::<X, 9, V>(strip, block, offsets, partial, &ahead),
                     _ => {}
                 }
             }
             first = last;
         }
+    }
+
+    /// What the register block `index` of a strip should fetch. The errors and inputs of the next strip come from far
+    /// away and are many; so the first register blocks fetch the errors, each other one the inputs that it
+    /// would read there itself. Where a position is a sample, the strip's inputs are far apart and fetched a few
+    /// register blocks ahead.
+    #[inline(always)]
+    fn ahead<const V: usize>(&self, strip: &Strip, block: usize, index: usize, offset: usize) -> Ahead {
+        let (input, error) = (self.correlation.input, self.correlation.error);
+        let (sample, row) = strip.after;
+        let (memory, start, layout) = if self.correlation.rows * self.correlation.columns == 1 {
+            (self.input, strip.samples.start * input.sample() + offset + 2 * LANES, input)
+        } else if index < V {
+            let start = sample * error.sample() + (block + index) * error.plane() + error.offset(0, row, 0);
+            (self.error, start, error)
+        } else {
+            let start = self.correlation.from + row * self.correlation.from_row + offset;
+            (self.input, sample * input.sample() + start, input)
+        };
+        Ahead { start: memory.as_ptr().wrapping_add(start), sample: layout.sample(), row: layout.row() }
     }
 
     /// `Q` afferents x `V` blocks of channels: their sums stay in registers over all positions of the strip.
@@ -100,6 +137,7 @@ impl Strips<'_> {
         block: usize,
         offsets: &[u32],
         partial: *mut f32,
+        ahead: &Ahead,
     ) {
         let shape = self.correlation;
         let plane = shape.error.plane();
@@ -115,11 +153,15 @@ impl Strips<'_> {
                 if self.events.is_some_and(|events| events[sample] == 0) {
                     continue;
                 }
+                let ahead_sample = ahead.start.wrapping_add((sample - strip.samples.start) * ahead.sample);
                 for row in strip.rows.clone() {
+                    let mut soon = ahead_sample.wrapping_add((row - strip.rows.start) * ahead.row);
                     let mut corner = sample * shape.input.sample() + row * shape.from_row;
                     let error = sample * shape.error.sample() + block * plane + shape.error.offset(0, row, 0);
                     let mut error = self.error.as_ptr().add(error);
                     for _ in 0..shape.columns {
+                        X::prefetch(soon);
+                        soon = soon.wrapping_add(LANES);
                         let mut e = [X::splat(0.0); V];
                         for v in 0..V {
                             e[v] = X::load(error.add(v * plane));
@@ -138,7 +180,8 @@ impl Strips<'_> {
             for q in 0..Q {
                 for v in 0..V {
                     let to = partial.add(q * PANEL + v * LANES);
-                    X::load(to).add(sums[q][v]).store(to);
+                    let before = if strip.fresh { X::splat(0.0) } else { X::load(to) };
+                    before.add(sums[q][v]).store(to);
                 }
             }
         }
