@@ -94,6 +94,11 @@ impl Correlation {
         }
     }
 
+    /// Whether each sample is one position.
+    fn is_flat(&self) -> bool {
+        self.rows * self.columns == 1
+    }
+
     fn panels(&self) -> usize {
         self.error.shape.channels.div_ceil(PANEL)
     }

@@ -154,7 +154,7 @@ impl Product {
             Pass { to: drive.offset(0, 0, 0), rows: 1, columns: 1, ..Pass::default() },
         );
         product.multiply_adds = product.plain_len();
-        product.multiple = 8;
+        product.multiple = 10;
         product.settle()
     }
 
@@ -183,7 +183,7 @@ impl Product {
             }
         }
         product.multiply_adds = (units * shape.len()) as u64;
-        product.multiple = 8;
+        product.multiple = 10;
         product.settle()
     }
 

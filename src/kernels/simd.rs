@@ -56,6 +56,8 @@ pub(crate) trait Vector: Copy {
     unsafe fn store_bytes(self, to: *mut u8);
     /// Asks for a cache line that will be read soon, at any address, even a wrong one.
     unsafe fn prefetch(from: *const f32);
+    /// Asks for a cache line that will be written soon.
+    unsafe fn prefetch_write(to: *const f32);
 }
 
 /// A computation that is written once and compiled for every instruction set.
@@ -189,6 +191,8 @@ impl Vector for Plain {
     }
     #[inline(always)]
     unsafe fn prefetch(_: *const f32) {}
+    #[inline(always)]
+    unsafe fn prefetch_write(_: *const f32) {}
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -222,7 +226,7 @@ mod x86 {
 
     impl Vector for Wide {
         type Mask = __mmask16;
-        const POSITIONS: usize = 8;
+        const POSITIONS: usize = 10;
         const BLOCKS: usize = 2;
         const SOURCES: usize = 9;
 
@@ -305,6 +309,11 @@ mod x86 {
         unsafe fn prefetch(from: *const f32) {
             // SAFETY: see above.
             unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+        }
+        #[inline(always)]
+        unsafe fn prefetch_write(from: *const f32) {
+            // SAFETY: see above.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(from.cast()) }
         }
     }
 
@@ -412,6 +421,11 @@ mod x86 {
         unsafe fn prefetch(from: *const f32) {
             // SAFETY: see above.
             unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+        }
+        #[inline(always)]
+        unsafe fn prefetch_write(from: *const f32) {
+            // SAFETY: see above.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(from.cast()) }
         }
     }
 }

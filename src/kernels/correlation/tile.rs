@@ -117,7 +117,7 @@ impl Strips<'_> {
     fn ahead<const V: usize>(&self, strip: &Strip, block: usize, index: usize, offset: usize) -> Ahead {
         let (input, error) = (self.correlation.input, self.correlation.error);
         let (sample, row) = strip.after;
-        let (memory, start, layout) = if self.correlation.rows * self.correlation.columns == 1 {
+        let (memory, start, layout) = if self.correlation.is_flat() {
             (self.input, strip.samples.start * input.sample() + offset + 2 * LANES, input)
         } else if index < V {
             let start = sample * error.sample() + (block + index) * error.plane() + error.offset(0, row, 0);
@@ -149,32 +149,45 @@ impl Strips<'_> {
                 sources[q] = sources[q].add(shape.from + offsets[q] as usize);
             }
             let mut sums = [[X::splat(0.0); V]; Q];
-            for sample in strip.samples.clone() {
+            let mut sample = strip.samples.start;
+            while sample < strip.samples.end {
                 if self.events.is_some_and(|events| events[sample] == 0) {
+                    sample += 1;
                     continue;
                 }
-                let ahead_sample = ahead.start.wrapping_add((sample - strip.samples.start) * ahead.sample);
-                for row in strip.rows.clone() {
-                    let mut soon = ahead_sample.wrapping_add((row - strip.rows.start) * ahead.row);
-                    let mut corner = sample * shape.input.sample() + row * shape.from_row;
-                    let error = sample * shape.error.sample() + block * plane + shape.error.offset(0, row, 0);
-                    let mut error = self.error.as_ptr().add(error);
-                    for _ in 0..shape.columns {
-                        X::prefetch(soon);
-                        soon = soon.wrapping_add(LANES);
-                        let mut e = [X::splat(0.0); V];
-                        for v in 0..V {
-                            e[v] = X::load(error.add(v * plane));
-                        }
-                        for q in 0..Q {
-                            let x = X::splat(*sources[q].add(corner));
-                            for v in 0..V {
-                                sums[q][v] = sums[q][v].fma(x, e[v]);
-                            }
-                        }
-                        corner += shape.from_column;
-                        error = error.wrapping_add(LANES);
+                let (input, error) = (shape.input.sample(), shape.error.sample());
+                let from = self.error.as_ptr().add(sample * error + block * plane);
+                let soon = ahead.start.wrapping_add((sample - strip.samples.start) * ahead.sample);
+                if shape.is_flat() {
+                    // Samples are positions: all up to the next silent one are a stretch.
+                    let first = sample;
+                    while sample < strip.samples.end && self.events.is_none_or(|events| events[sample] > 0) {
+                        sample += 1;
                     }
+                    let stretch = Stretch {
+                        positions: sample - first,
+                        corner: first * input,
+                        corner_step: input,
+                        error: from.add(shape.error.offset(0, 0, 0)),
+                        error_step: error,
+                        soon,
+                        soon_step: input,
+                    };
+                    stretch.correlate(&sources, plane, &mut sums);
+                } else {
+                    for row in strip.rows.clone() {
+                        let stretch = Stretch {
+                            positions: shape.columns,
+                            corner: sample * input + row * shape.from_row,
+                            corner_step: shape.from_column,
+                            error: from.add(shape.error.offset(0, row, 0)),
+                            error_step: LANES,
+                            soon: soon.wrapping_add((row - strip.rows.start) * ahead.row),
+                            soon_step: LANES,
+                        };
+                        stretch.correlate(&sources, plane, &mut sums);
+                    }
+                    sample += 1;
                 }
             }
             for q in 0..Q {
@@ -184,6 +197,48 @@ impl Strips<'_> {
                     before.add(sums[q][v]).store(to);
                 }
             }
+        }
+    }
+}
+
+/// Positions at equal distances.
+struct Stretch {
+    positions: usize,
+    corner: usize,
+    corner_step: usize,
+    error: *const f32,
+    error_step: usize,
+    soon: *const f32,
+    soon_step: usize,
+}
+
+impl Stretch {
+    #[inline(always)]
+    unsafe fn correlate<X: Vector, const Q: usize, const V: usize>(
+        self,
+        sources: &[*const f32; Q],
+        plane: usize,
+        sums: &mut [[X; V]; Q],
+    ) {
+        let Stretch { mut corner, mut error, mut soon, .. } = self;
+        for _ in 0..self.positions {
+            // SAFETY: the caller vouches for the instruction set and the positions; a prefetch asks nothing.
+            unsafe {
+                X::prefetch(soon);
+                let mut e = [X::splat(0.0); V];
+                for v in 0..V {
+                    e[v] = X::load(error.add(v * plane));
+                }
+                for q in 0..Q {
+                    let x = X::splat(*sources[q].add(corner));
+                    for v in 0..V {
+                        sums[q][v] = sums[q][v].fma(x, e[v]);
+                    }
+                }
+            }
+            corner += self.corner_step;
+            error = error.wrapping_add(self.error_step);
+            soon = soon.wrapping_add(self.soon_step);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::super::simd::{Kernel, Vector};
 use super::{PANEL, Pass, Product, Sum};
 
 /// Positions of the largest register block.
-const MOST: usize = 8;
+const MOST: usize = 10;
 
 /// One task: a few samples of a batch, all output channels.
 pub(super) struct Strips<'a> {
@@ -127,7 +127,7 @@ impl Strips<'_> {
                         if count == X::POSITIONS {
                             count = 0;
                             match X::POSITIONS {
-                                8 => tile::<X, 8, V>(task, &from, &to),
+                                10 => tile::<X, 10, V>(task, &from, &to),
                                 6 => tile::<X, 6, V>(task, &from, &to),
                                 _ => tile::<X, 2, V>(task, &from, &to),
                             }
@@ -148,6 +148,8 @@ impl Strips<'_> {
                 5 if X::POSITIONS > 5 => tile::<X, 5, V>(task, &from, &to),
                 6 if X::POSITIONS > 6 => tile::<X, 6, V>(task, &from, &to),
                 7 if X::POSITIONS > 7 => tile::<X, 7, V>(task, &from, &to),
+                8 if X::POSITIONS > 8 => tile::<X, 8, V>(task, &from, &to),
+                9 if X::POSITIONS > 9 => tile::<X, 9, V>(task, &from, &to),
                 _ => {}
             }
         }
@@ -168,6 +170,13 @@ unsafe fn tile<X: Vector, const P: usize, const V: usize>(
             for p in 0..P {
                 for v in 0..V {
                     sums[p][v] = sums[p][v].add(X::load(to[p].add(v * task.plane)));
+                }
+            }
+        }
+        if !task.read {
+            for p in 0..P {
+                for v in 0..V {
+                    X::prefetch_write(to[p].add(v * task.plane));
                 }
             }
         }
