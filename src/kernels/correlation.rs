@@ -4,8 +4,8 @@
 //! change[o][k] += sum over samples and positions of  error[position][o] * value[corner(position) + offset[k]]
 //! ```
 //!
-//! for the [afferents](super::afferents) `k` of a convolution's pixel or of a dense unit. It stands apart from the
-//! [product](super::product) because it sums over positions and keeps one sum for every weight, not the other way
+//! for the afferents `k` of a convolution's pixel or of a dense unit. It stands apart from the
+//! [`Product`](super::Product) because it sums over positions and keeps one sum for every weight, not the other way
 //! round.
 
 mod tile;
@@ -72,7 +72,7 @@ impl Correlation {
     /// its flat output.
     pub fn dense(input: Layout, error: Layout) -> Correlation {
         assert!(error.shape.is_flat(), "a dense map's error is flat, not {}", error.shape);
-        Correlation::over(Afferents::everything(input), input, error)
+        Correlation::over(Afferents::everything(input, 1), input, error)
     }
 
     fn over(afferents: Afferents, input: Layout, error: Layout) -> Correlation {
@@ -184,7 +184,7 @@ impl Correlation {
 /// Adds changes that lie `[afferent][channel of the panel]` to rows of `fan` weights, one row a channel. It goes over
 /// the rows for a few hundred afferents at a time: these stay in the L1 cache, and so do the weights of a row that they
 /// belong to, because afferents that follow each other are neighbours in plain order too. (Row by row for each
-/// afferent, the rows of a dense map of 8192 inputs, 32 KB apart, evict each other: 3 ms instead of 0.3.)
+/// afferent, the rows of a dense map of 8192 inputs, 32 KB apart, evict each other: 3 ms more.)
 fn add_transposed(plain: &[u32], totals: &[f32], change: &mut [f32], fan: usize) {
     for (plain, totals) in plain.chunks(SETTLED).zip(totals.chunks(SETTLED * PANEL)) {
         for (channel, change) in change.chunks_exact_mut(fan).enumerate() {
