@@ -17,7 +17,7 @@
 //! What was tried, in percent of the multiply-add peak on one core of an AMD Zen 5 with shapes 32->32 at 32x32 (B),
 //! 64->512 at 8x8 (E), 3->32 at 32x32 (A), 8192 units -> 64 backwards (H), each pair measured in turn in one run:
 //! * Positions run on over rows and samples, each with a pointer of its own, so a map of any width fills whole tiles
-//!   and only the last tile of a task is small. Ten pointers, offset, weights and counters just fit the general
+//!   and only the last tile of a task is small. Ten pointers, offset, weights and counters fill the general
 //!   registers: P = 8, 10, 12 give B 86, 90, 57 (12 spills).
 //! * Offsets come from a list, one load a step, so a window of 9 taps x 3 channels is one loop of 27 steps.
 //! * Output lines are fetched into the L1 cache before the loop that they are stored after: A 73 -> 78, H 44 -> 60.
