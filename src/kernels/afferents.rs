@@ -22,8 +22,8 @@ impl Afferents {
     /// weights of neighbouring channels stand `step` apart.
     fn push(&mut self, from: Layout, block: usize, offset: usize, plain: usize, step: usize) {
         for channel in 0..from.lanes.min(from.shape.channels - block * from.lanes) {
-            self.offsets.push((block * from.plane() + offset + channel) as u32);
-            self.plain.push(((block * from.lanes + channel) * step + plain) as u32);
+            self.offsets.push(place(block * from.plane() + offset + channel));
+            self.plain.push(place((block * from.lanes + channel) * step + plain));
         }
     }
 
@@ -41,15 +41,16 @@ impl Afferents {
         afferents
     }
 
-    /// What a dense unit sees of its input, measured from the start of the sample.
-    pub(crate) fn everything(input: Layout) -> Afferents {
+    /// What a dense unit sees of its input, measured from the start of the sample; `step` stretches the plain places.
+    pub(crate) fn everything(input: Layout, step: usize) -> Afferents {
         let mut afferents = Afferents::default();
         let shape = input.shape;
         for block in 0..input.blocks() {
             for row in 0..shape.height {
                 for column in 0..shape.width {
                     let pixel = row * shape.width + column;
-                    afferents.push(input, block, input.offset(0, row, column), pixel, shape.height * shape.width);
+                    let pixels = shape.height * shape.width;
+                    afferents.push(input, block, input.offset(0, row, column), pixel * step, pixels * step);
                 }
             }
         }
@@ -98,4 +99,9 @@ impl Afferents {
     pub(crate) fn len(&self) -> usize {
         self.offsets.len()
     }
+}
+
+/// A place as a list holds it: half the bytes, since the lists are read in the inner loops.
+fn place(floats: usize) -> u32 {
+    u32::try_from(floats).expect("a sample and its weights fit 16 GB")
 }

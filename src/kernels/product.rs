@@ -6,7 +6,7 @@
 //! output[position][o] (+)= bias[o] + sum over k of  value[corner(position) + offset[k]] * weight[k][o]
 //! ```
 //!
-//! where the offsets are the position's [afferents](super::afferents) and only the positions differ:
+//! where the offsets are the position's afferents and only the positions differ:
 //!
 //! | map | positions | k | o |
 //! |---|---|---|---|
@@ -15,7 +15,8 @@
 //! | dense | samples | pixels x channels in | units |
 //! | dense carry | samples, one pass for each pixel | units | channels in |
 //!
-//! One micro-kernel ([`tile`]) does the arithmetic; this file compiles the geometry into passes and packs weights.
+//! One micro-kernel (`product/tile.rs`) does the arithmetic; this file compiles the geometry into passes and packs
+//! weights.
 
 mod tile;
 
@@ -35,6 +36,9 @@ const PASS: usize = 1280;
 /// Floats of input that the samples of one task may read in a pass, so that they stay in the L2 cache while one
 /// weight panel after the other goes over them.
 const TASK: usize = 96 * 1024;
+
+/// Positions of the widest register block: where positions are samples, tasks are made of so many.
+const TILE: usize = 10;
 
 /// What a product does with what stands in its output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,11 +154,11 @@ impl Product {
         assert!(drive.shape.is_flat(), "a dense map drives a flat population, not {}", drive.shape);
         let mut product = Product::empty(input, drive, input.shape.len());
         product.push(
-            Afferents::everything(input),
+            Afferents::everything(input, 1),
             Pass { to: drive.offset(0, 0, 0), rows: 1, columns: 1, ..Pass::default() },
         );
         product.multiply_adds = product.plain_len();
-        product.multiple = 8;
+        product.multiple = TILE;
         product.settle()
     }
 
@@ -162,12 +166,10 @@ impl Product {
     /// weights.
     pub fn dense_carry(error: Layout, output: Layout) -> Product {
         assert!(error.shape.is_flat(), "a dense map's error is flat, not {}", error.shape);
-        let (shape, pixels) = (output.shape, output.shape.height * output.shape.width);
-        let mut product = Product::empty(error, output, pixels);
-        let mut afferents = Afferents::everything(error);
-        afferents.plain.iter_mut().for_each(|plain| *plain *= shape.len() as u32);
-        let units = afferents.len();
-        product.afferents = afferents;
+        let shape = output.shape;
+        let mut product = Product::empty(error, output, shape.height * shape.width);
+        product.afferents = Afferents::everything(error, shape.len());
+        let units = product.afferents.len();
         for row in 0..shape.height {
             for column in 0..shape.width {
                 product.push_shared(
@@ -183,7 +185,7 @@ impl Product {
             }
         }
         product.multiply_adds = (units * shape.len()) as u64;
-        product.multiple = 8;
+        product.multiple = TILE;
         product.settle()
     }
 
@@ -291,7 +293,7 @@ impl Product {
         assert!(events.is_none_or(|events| events.len() == samples), "events of {samples} samples");
         assert!(bias.is_none_or(|bias| bias.len() == self.output.shape.channels), "one bias a channel");
         // Every sum belongs to one task and runs in one order, so the cut may follow the number of threads.
-        let share = samples.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(self.multiple);
+        let share = samples.div_ceil(2 * rayon::current_num_threads()).next_multiple_of(self.multiple);
         let task = self.task.min(share).max(1);
         output
             .par_chunks_mut(task * self.output.sample())

@@ -7,14 +7,17 @@
 //!
 //! | vector | registers | `fma` |
 //! |---|---|---|
-//! | [`Wide`] | one of 32 zmm | fused |
-//! | [`Pair`] | two of 16 ymm | fused |
-//! | [`Plain`] | whatever the compiler finds | product rounded, then sum: `f32::mul_add` would call libm |
+//! | `x86::Wide` | one of 32 zmm | fused |
+//! | `x86::Pair` | two of 16 ymm | fused |
+//! | `Plain` | whatever the compiler finds | product rounded, then sum: `f32::mul_add` would call libm |
 //!
 //! Results are therefore the same bits for any number of threads, but not across instruction sets.
 
 // Lanes are what the loops are about.
 #![allow(clippy::needless_range_loop)]
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use super::isa::{Isa, Kind};
 use super::layout::LANES;
@@ -54,6 +57,10 @@ pub(crate) trait Vector: Copy {
     unsafe fn load_bytes(from: *const u8) -> Self;
     /// Sixteen whole numbers from 0 to 255 as bytes.
     unsafe fn store_bytes(self, to: *mut u8);
+    /// Asks for a cache line that will be read soon, at any address, even a wrong one.
+    unsafe fn prefetch(from: *const f32);
+    /// Asks for a cache line that will be written soon.
+    unsafe fn prefetch_write(to: *const f32);
 }
 
 /// A computation that is written once and compiled for every instruction set.
@@ -185,219 +192,8 @@ impl Vector for Plain {
         // SAFETY: as in `load_bytes`.
         unsafe { to.cast::<[u8; LANES]>().write(self.0.map(|value| value as u8)) }
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    //! The two vector types of x86-64 and the functions that are compiled for their instruction sets.
-    use std::arch::x86_64::*;
-
-    use super::{Kernel, Vector};
-
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma,avx2")]
-    pub(super) unsafe fn avx512(kernel: impl Kernel) {
-        // SAFETY: the caller vouches for the features that this function names.
-        unsafe { kernel.compute::<Wide>() }
-    }
-
-    #[target_feature(enable = "fma,avx2")]
-    pub(super) unsafe fn avx2(kernel: impl Kernel) {
-        // SAFETY: the caller vouches for the features that this function names.
-        unsafe { kernel.compute::<Pair>() }
-    }
-
-    /// One AVX-512 register.
-    #[derive(Clone, Copy)]
-    pub(crate) struct Wide(__m512);
-
-    /// Two AVX registers.
-    #[derive(Clone, Copy)]
-    pub(crate) struct Pair(__m256, __m256);
-
-    // SAFETY, of every block in both implementations: the trait's contract provides the features and the pointers.
-
-    impl Vector for Wide {
-        type Mask = __mmask16;
-        const POSITIONS: usize = 8;
-        const BLOCKS: usize = 2;
-        const SOURCES: usize = 9;
-
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> Self {
-            // SAFETY: see above.
-            Wide(unsafe { _mm512_set1_ps(value) })
-        }
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: see above.
-            Wide(unsafe { _mm512_loadu_ps(from) })
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: see above.
-            unsafe { _mm512_storeu_ps(to, self.0) }
-        }
-        #[inline(always)]
-        unsafe fn fma(self, a: Self, b: Self) -> Self {
-            // SAFETY: see above.
-            Wide(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
-        }
-        #[inline(always)]
-        unsafe fn add(self, other: Self) -> Self {
-            // SAFETY: see above.
-            Wide(unsafe { _mm512_add_ps(self.0, other.0) })
-        }
-        #[inline(always)]
-        unsafe fn mul(self, other: Self) -> Self {
-            // SAFETY: see above.
-            Wide(unsafe { _mm512_mul_ps(self.0, other.0) })
-        }
-        #[inline(always)]
-        unsafe fn div(self, other: Self) -> Self {
-            // SAFETY: see above.
-            Wide(unsafe { _mm512_div_ps(self.0, other.0) })
-        }
-        #[inline(always)]
-        unsafe fn min(self, other: Self) -> Self {
-            // SAFETY: see above.
-            Wide(unsafe { _mm512_min_ps(self.0, other.0) })
-        }
-        #[inline(always)]
-        unsafe fn max(self, other: Self) -> Self {
-            // SAFETY: see above.
-            Wide(unsafe { _mm512_max_ps(self.0, other.0) })
-        }
-        #[inline(always)]
-        unsafe fn greater(self, other: Self) -> Self::Mask {
-            // SAFETY: see above.
-            unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, other.0) }
-        }
-        #[inline(always)]
-        unsafe fn equal(self, other: Self) -> Self::Mask {
-            // SAFETY: see above.
-            unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(self.0, other.0) }
-        }
-        #[inline(always)]
-        unsafe fn select(self, mask: Self::Mask, other: Self) -> Self {
-            // SAFETY: see above.
-            Wide(unsafe { _mm512_mask_blend_ps(mask, other.0, self.0) })
-        }
-        #[inline(always)]
-        unsafe fn nonzeros(self) -> u32 {
-            // SAFETY: see above.
-            unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps()) }.count_ones()
-        }
-        #[inline(always)]
-        unsafe fn load_bytes(from: *const u8) -> Self {
-            // SAFETY: see above.
-            Wide(unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) })
-        }
-        #[inline(always)]
-        unsafe fn store_bytes(self, to: *mut u8) {
-            // SAFETY: see above.
-            unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(self.0))) }
-        }
-    }
-
-    impl Vector for Pair {
-        type Mask = (__m256, __m256);
-        const POSITIONS: usize = 6;
-        const BLOCKS: usize = 1;
-        const SOURCES: usize = 6;
-
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> Self {
-            // SAFETY: see above.
-            let half = unsafe { _mm256_set1_ps(value) };
-            Pair(half, half)
-        }
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: see above.
-            unsafe { Pair(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: see above.
-            unsafe {
-                _mm256_storeu_ps(to, self.0);
-                _mm256_storeu_ps(to.add(8), self.1);
-            }
-        }
-        #[inline(always)]
-        unsafe fn fma(self, a: Self, b: Self) -> Self {
-            // SAFETY: see above.
-            unsafe { Pair(_mm256_fmadd_ps(a.0, b.0, self.0), _mm256_fmadd_ps(a.1, b.1, self.1)) }
-        }
-        #[inline(always)]
-        unsafe fn add(self, other: Self) -> Self {
-            // SAFETY: see above.
-            unsafe { Pair(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
-        }
-        #[inline(always)]
-        unsafe fn mul(self, other: Self) -> Self {
-            // SAFETY: see above.
-            unsafe { Pair(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
-        }
-        #[inline(always)]
-        unsafe fn div(self, other: Self) -> Self {
-            // SAFETY: see above.
-            unsafe { Pair(_mm256_div_ps(self.0, other.0), _mm256_div_ps(self.1, other.1)) }
-        }
-        #[inline(always)]
-        unsafe fn min(self, other: Self) -> Self {
-            // SAFETY: see above.
-            unsafe { Pair(_mm256_min_ps(self.0, other.0), _mm256_min_ps(self.1, other.1)) }
-        }
-        #[inline(always)]
-        unsafe fn max(self, other: Self) -> Self {
-            // SAFETY: see above.
-            unsafe { Pair(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
-        }
-        #[inline(always)]
-        unsafe fn greater(self, other: Self) -> Self::Mask {
-            // SAFETY: see above.
-            unsafe { (_mm256_cmp_ps::<_CMP_GT_OQ>(self.0, other.0), _mm256_cmp_ps::<_CMP_GT_OQ>(self.1, other.1)) }
-        }
-        #[inline(always)]
-        unsafe fn equal(self, other: Self) -> Self::Mask {
-            // SAFETY: see above.
-            unsafe { (_mm256_cmp_ps::<_CMP_EQ_OQ>(self.0, other.0), _mm256_cmp_ps::<_CMP_EQ_OQ>(self.1, other.1)) }
-        }
-        #[inline(always)]
-        unsafe fn select(self, mask: Self::Mask, other: Self) -> Self {
-            // SAFETY: see above.
-            unsafe { Pair(_mm256_blendv_ps(other.0, self.0, mask.0), _mm256_blendv_ps(other.1, self.1, mask.1)) }
-        }
-        #[inline(always)]
-        unsafe fn nonzeros(self) -> u32 {
-            // SAFETY: see above.
-            unsafe {
-                let zero = _mm256_setzero_ps();
-                let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self.0, zero));
-                let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self.1, zero));
-                (low | high << 8).count_ones()
-            }
-        }
-        #[inline(always)]
-        unsafe fn load_bytes(from: *const u8) -> Self {
-            // SAFETY: see above.
-            unsafe {
-                let bytes = _mm_loadu_si128(from.cast());
-                let low = _mm256_cvtepu8_epi32(bytes);
-                let high = _mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes, bytes));
-                Pair(_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high))
-            }
-        }
-        #[inline(always)]
-        unsafe fn store_bytes(self, to: *mut u8) {
-            // SAFETY: see above.
-            unsafe {
-                let (low, high) = (_mm256_cvtps_epi32(self.0), _mm256_cvtps_epi32(self.1));
-                let low = _mm_packs_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256::<1>(low));
-                let high = _mm_packs_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256::<1>(high));
-                _mm_storeu_si128(to.cast(), _mm_packus_epi16(low, high));
-            }
-        }
-    }
+    #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
+    #[inline(always)]
+    unsafe fn prefetch_write(_: *const f32) {}
 }

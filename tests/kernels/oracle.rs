@@ -118,10 +118,6 @@ impl Conv {
         Shape::new(self.channels, side(self.input.height), side(self.input.width))
     }
 
-    pub(crate) fn is_possible(&self) -> bool {
-        self.input.height.min(self.input.width) + 2 * self.pad >= self.kernel
-    }
-
     pub(crate) fn weights(&self) -> usize {
         self.channels * self.input.channels * self.kernel * self.kernel
     }
