@@ -1,5 +1,7 @@
 //! Results for people and machines: the summary of a run, the figures of a speed measurement, and their tables.
 
+mod picture;
+
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 

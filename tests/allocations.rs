@@ -38,10 +38,7 @@ fn a_step_after_the_first_allocates_nothing() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         for rule in Rule::ALL.iter().filter(|rule| rule.credit().wiring().is_some()) {
             for negatives in ["All", "Stored(4)"] {
-                let set = [
-                    format!("learning.rule={}", rule.name()),
-                    format!("learning.loss.negatives={negatives}"),
-                ];
+                let set = [format!("learning.rule={}", rule.name()), format!("learning.loss.negatives={negatives}")];
                 let experiment = Experiment::load(&file, &set).unwrap();
                 let mut simulation = experiment.simulation_for(Isa::best(), 20);
                 let mut rng = Stream::new(1).rng();

@@ -98,7 +98,15 @@ fn a_run_leaves_experiment_metrics_checkpoint_and_summary() {
     assert!(table.contains("v2 untrained") && table.contains("pixels"), "{table}");
     assert_eq!(
         quiet(&bench.path("run")),
-        ["checkpoint.safetensors", "experiment.ron", "metrics.jsonl", "run.json", "run.lock", "summary.json"]
+        [
+            "checkpoint.safetensors",
+            "experiment.ron",
+            "metrics.jsonl",
+            "result.svg",
+            "run.json",
+            "run.lock",
+            "summary.json"
+        ]
     );
     assert_eq!(fs::read_to_string(bench.path("run/experiment.ron")).unwrap(), TINY, "the experiment verbatim");
     let summary = bench.json("run/summary.json");
@@ -118,6 +126,10 @@ fn a_run_leaves_experiment_metrics_checkpoint_and_summary() {
     let epochs: Vec<Value> = metrics.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(epochs.iter().map(|epoch| epoch["epoch"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
     assert!(epochs.iter().all(|epoch| epoch["loss"].as_f64().unwrap() > 0.0));
+    let picture = fs::read_to_string(bench.path("run/result.svg")).unwrap();
+    assert_eq!(picture.matches("<circle").count(), 3, "a point for each epoch");
+    let accuracy = summary["readout"]["test_accuracy"].as_f64().unwrap();
+    assert!(picture.contains(&format!(">{accuracy:.1}</text>")), "{picture}");
     let checkpoint = bench.bytes("run/checkpoint.safetensors");
     let tensors = safetensors::SafeTensors::deserialize(&checkpoint).unwrap();
     let mut names = tensors.names().into_iter().map(ToString::to_string).collect::<Vec<_>>();

@@ -121,11 +121,9 @@ impl Session {
         let training = self.experiment.training().clone();
         let batches = (self.dataset.train.len() / training.pairs) as u64;
         let (bar, mut progress) = progress::training(training.pairs, position.epoch * batches + position.batch);
-        let mut trainer = Trainer::new(simulation, &self.dataset, self.experiment.views().clone(), training, position)?;
-        let mut last = None;
+        let mut trainer = Trainer::new(simulation, &self.dataset, *self.experiment.views(), training, position)?;
         let outcome = trainer.run(stop, &mut progress, &mut |trainer, epoch| {
             self.record(&epoch)?;
-            last = Some(epoch.loss);
             self.save(trainer)
         });
         bar.finish_and_clear();
@@ -139,7 +137,8 @@ impl Session {
             );
             return Ok(Ending::Interrupted);
         }
-        let summary = self.read_out(trainer.into_simulation(), outcome, last, stop)?;
+        let summary = self.read_out(trainer.into_simulation(), outcome, stop)?;
+        write_atomically(&self.run.picture(), summary.picture(&self.losses()?).as_bytes())?;
         write_json(&self.run.summary(), &summary)?;
         say(&summary.table());
         say(&format!("{:.0} pairs/s; results in {}", summary.pairs_per_s, self.run.path().display()));
@@ -157,6 +156,15 @@ impl Session {
         line.push('\n');
         let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(Error::io(&path))?;
         file.write_all(line.as_bytes()).map_err(Error::io(&path))
+    }
+
+    /// The mean loss of each epoch, from the metrics.
+    fn losses(&self) -> Result<Vec<f64>> {
+        let path = self.run.metrics();
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let epochs = text.lines().map(serde_json::from_str::<Epoch>);
+        let losses = epochs.map(|epoch| epoch.map(|epoch| epoch.loss)).collect::<std::result::Result<_, _>>();
+        losses.map_err(|error| Error::file(&path, format!("is damaged: {error}"), "train anew"))
     }
 
     /// Drops metrics of epochs that the checkpoint does not hold, for they will be run again.
@@ -177,13 +185,7 @@ impl Session {
         }
     }
 
-    fn read_out(
-        &self,
-        mut trained: Simulation,
-        outcome: Outcome,
-        loss: Option<f64>,
-        stop: &AtomicBool,
-    ) -> Result<Summary> {
+    fn read_out(&self, mut trained: Simulation, outcome: Outcome, stop: &AtomicBool) -> Result<Summary> {
         let (experiment, dataset) = (&self.experiment, &self.dataset);
         let (training, settings) = (experiment.training(), experiment.readout());
         let unit = experiment.readout_unit();
@@ -224,7 +226,7 @@ impl Session {
             epochs: training.epochs,
             updates: trained.state().updates(),
             pairs_per_s: outcome.pairs as f64 / outcome.duration.as_secs_f64(),
-            loss,
+            loss: self.losses()?.last().copied(),
             unit: trained.network().unit(unit).name.clone(),
             readout,
             untrained,

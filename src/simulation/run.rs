@@ -105,6 +105,11 @@ impl RunDirectory {
         checkpoint_of(&self.path)
     }
 
+    /// The result as a picture.
+    pub fn picture(&self) -> PathBuf {
+        self.path.join("result.svg")
+    }
+
     /// The result; it is there when the run is complete.
     pub fn summary(&self) -> PathBuf {
         self.path.join("summary.json")
