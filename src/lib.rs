@@ -53,3 +53,7 @@ pub mod shape;
 pub mod simulation;
 
 pub use error::{Error, Result};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

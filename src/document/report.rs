@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, Default)]
 pub struct Report {
     coloured: bool,
-    text: String,
-    counts: Vec<String>,
+    /// For each document its name, and its faults by the place where each begins.
+    documents: Vec<(String, Vec<(usize, String)>)>,
 }
 
 impl Report {
@@ -20,29 +20,35 @@ impl Report {
         Report { coloured, ..Report::default() }
     }
 
-    /// Adds the faults of one document, in the order of their places.
+    /// Adds faults of one document; they will be shown in the order of their places.
     pub fn add(&mut self, document: &Document, faults: impl IntoIterator<Item = Located>) {
-        let mut faults: Vec<Located> = faults.into_iter().collect();
-        if faults.is_empty() {
+        let rendered: Vec<(usize, String)> =
+            faults.into_iter().map(|fault| (fault.span.start, self.render(document, &fault))).collect();
+        if rendered.is_empty() {
             return;
         }
-        faults.sort_by_key(|fault| fault.span.start);
-        let plural = if faults.len() == 1 { "" } else { "s" };
-        self.counts.push(format!("{} fault{plural} in {}", faults.len(), document.name()));
-        for fault in &faults {
-            self.text.push_str(&self.render(document, fault));
-            self.text.push_str("\n\n");
+        match self.documents.iter_mut().find(|(name, _)| name == document.name()) {
+            Some((_, known)) => known.extend(rendered),
+            None => self.documents.push((document.name().to_string(), rendered)),
         }
     }
 
     /// Nothing if there are no faults, else [`Report::into_error`].
     pub fn finish(self) -> Result<()> {
-        if self.counts.is_empty() { Ok(()) } else { Err(self.into_error()) }
+        if self.documents.is_empty() { Ok(()) } else { Err(self.into_error()) }
     }
 
     /// One error that shows all the faults and counts them.
-    pub fn into_error(self) -> Error {
-        Error::Circuit(format!("{}{}", self.text, self.counts.join(" and ")))
+    pub fn into_error(mut self) -> Error {
+        let mut text = String::new();
+        let mut counts = Vec::new();
+        for (name, faults) in &mut self.documents {
+            faults.sort_by_key(|(start, _)| *start);
+            faults.iter().for_each(|(_, fault)| text.extend([fault, "\n\n"]));
+            let plural = if faults.len() == 1 { "" } else { "s" };
+            counts.push(format!("{} fault{plural} in {name}", faults.len()));
+        }
+        Error::Circuit(format!("{text}{}", counts.join(" and ")))
     }
 
     fn render(&self, document: &Document, fault: &Located) -> String {
