@@ -258,6 +258,13 @@ fn evaluate_reads_any_unit_out() {
     let v1: Value =
         serde_json::from_str(&bench.succeed(&["evaluate", "run", "--unit", "v1", "--epochs", "1", "--json"])).unwrap();
     assert_eq!(v1["readout"]["features"], 4 * 8 * 8);
+    let elsewhere = ["evaluate", "run", "--source", "Objects(images: 20, test_images: 10, seed: 9)", "--json"];
+    let transfer: Value = serde_json::from_str(&bench.succeed(&elsewhere)).unwrap();
+    assert_eq!((&transfer["data"]["train"], &transfer["data"]["test"]), (&20.into(), &10.into()));
+    let said = bench.fail(1, &["evaluate", "run", "--source", "Objects(image: 20)"]);
+    assert!(said.contains("image") && said.contains("images"), "{said}");
+    let said = bench.fail(1, &["evaluate", "run", "--data", "."]);
+    assert!(said.contains("no data set that is known by its files"), "{said}");
     let said = bench.fail(2, &["evaluate", "run", "--unit", "v7"]);
     assert!(said.contains("v7") && said.contains("retina, v1, v2, head"), "{said}");
     let said = bench.fail(1, &["evaluate", "nowhere"]);

@@ -1,9 +1,10 @@
 //! `synlocal evaluate`: the read-out again, of any unit, on any data set of matching shape.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Ending, MachineArgs, progress, say, say_json};
 use crate::data::Source;
+use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::evaluate::read_out_unit;
 use crate::report::Evaluation;
@@ -16,6 +17,10 @@ pub(super) struct EvaluateArgs {
     /// Folder of another data set to read out on: CIFAR-10, CIFAR-100 or IDX, found by its files [default: the run's].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Data set to read out on, as an experiment's data field says it, such as 'Objects(images: 1000)'; relative paths
+    /// start here.
+    #[arg(long, value_name = "SOURCE", conflicts_with = "data")]
+    source: Option<String>,
     /// Unit to read out [default: the experiment's].
     #[arg(long, value_name = "NAME")]
     unit: Option<String>,
@@ -43,9 +48,14 @@ impl EvaluateArgs {
             })?,
         };
         let evaluation = self.machine.install(|| {
-            let dataset = match &self.data {
-                Some(folder) => Source::in_folder(folder)?.load(folder, Some(folder))?,
-                None => experiment.load_data(manifest.data.as_deref())?,
+            let dataset = match (&self.data, &self.source) {
+                (Some(folder), _) => Source::in_folder(folder)?.load(folder, Some(folder))?,
+                (None, Some(text)) => {
+                    let document = Document::new("--source", text.as_str());
+                    let source: Source = document.parse().map_err(|faults| document.error(faults, false))?;
+                    source.load(Path::new("."), None)?
+                }
+                (None, None) => experiment.load_data(manifest.data.as_deref())?,
             };
             let mut settings = experiment.readout().clone();
             settings.epochs = self.epochs.unwrap_or(settings.epochs);
