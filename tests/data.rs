@@ -248,6 +248,9 @@ fn a_source_is_written_with_defaults_and_its_counts_are_checked() {
     assert_eq!(places("Objects(images: 0, test_images: 1000000000)"), ["images", "test_images"]);
     assert_eq!(places("Idx(images: Some(0))"), ["images"]);
     assert!(ron::from_str::<Source>("Objects(image: 5)").is_err());
+    let plain = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+    let expected = Source::Idx { path: Some("digits".into()), images: Some(5), test_images: None };
+    assert_eq!(plain.from_str::<Source>(r#"Idx(path: "digits", images: 5)"#).unwrap(), expected);
     let names = ["Cifar10()", "Cifar100(labels: Coarse)", "Idx()", "Objects()"].map(|text| read(text).name());
     assert_eq!(names, ["CIFAR-10", "CIFAR-100", "IDX", "Objects"]);
 }

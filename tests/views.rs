@@ -237,6 +237,8 @@ fn strengths_are_written_as_fields_of_the_variant_and_default_to_the_paper() {
     let error = ron::from_str::<Views>("Deform(\n  afine: 0.5)").unwrap_err();
     assert!(error.code.to_string().contains("afine"), "{error}");
     assert_eq!(error.span.start.line, 2);
+    let error = ron::from_str::<Views>("Moment()").unwrap_err().to_string();
+    assert!(error.contains("Moment") && error.contains("Deform"), "{error}");
 }
 
 #[test]
