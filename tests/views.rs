@@ -1,10 +1,9 @@
-//! Views: the deformation against its reference, and what a view may and may not depend on.
+//! Views: what a view may and may not depend on. The deformation itself stands among the oracle's cases.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use safetensors::SafeTensors;
 use synlocal::data::{Dataset, Deformation, Images, Moments, Padding, Source, Views, Warp, deform};
+use synlocal::document::Document;
 use synlocal::rng::Stream;
 use synlocal::shape::Shape;
 
@@ -16,54 +15,6 @@ fn in_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 const STILL: Warp = Warp { affine: [[0.0; 3]; 2], saturation: 1.0, hue: 0.0, flip: false };
 const OFF: Deformation =
     Deformation { affine: 0.0, saturation: 1.0, hue: 0.0, flip: 0.0, padding: Padding::Zeros, warp_fraction: 1.0 };
-
-fn case(name: &str) -> SafeTensorsFile {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/cases").join(name);
-    SafeTensorsFile(fs::read(path.join("tensors.safetensors")).unwrap())
-}
-
-struct SafeTensorsFile(Vec<u8>);
-
-impl SafeTensorsFile {
-    fn floats(&self, name: &str) -> Vec<f32> {
-        let tensors = SafeTensors::deserialize(&self.0).unwrap();
-        let bytes = tensors.tensor(name).unwrap().data().to_vec();
-        bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
-    }
-}
-
-fn matches_the_reference(name: &str, padding: Padding) {
-    let (case, shape) = (case(name), Shape::new(3, 32, 32));
-    let (images, expected) = (case.floats("in/image"), case.floats("out/image"));
-    let (affine, saturation) = (case.floats("in/affine"), case.floats("in/saturation"));
-    let (hue, flip) = (case.floats("in/hue"), case.floats("in/flip"));
-    let mut out = vec![0.0; images.len()];
-    for (sample, (image, out)) in images.chunks(shape.len()).zip(out.chunks_mut(shape.len())).enumerate() {
-        let numbers: [f32; 6] = affine[sample * 6..][..6].try_into().unwrap();
-        let [a, b, c, d, e, f] = numbers;
-        let warp = Warp {
-            affine: [[a, b, c], [d, e, f]],
-            saturation: saturation[sample],
-            hue: hue[sample],
-            flip: flip[sample] > 0.5,
-        };
-        deform(image, shape, &warp, padding, out);
-    }
-    let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
-    let worst = out.iter().zip(&expected).fold(0.0f32, |most, (a, b)| most.max((a - b).abs()));
-    assert_eq!(out.len(), 5 * shape.len());
-    assert!(worst <= 1e-4 * largest + 1e-7, "{name}: off by {worst}");
-}
-
-#[test]
-fn a_deformation_with_zeros_outside_agrees_with_the_reference() {
-    matches_the_reference("deformation_zeros", Padding::Zeros);
-}
-
-#[test]
-fn a_deformation_with_the_border_outside_agrees_with_the_reference() {
-    matches_the_reference("deformation_border", Padding::Border);
-}
 
 /// Noise images of `shape`.
 fn noise(shape: Shape, count: usize) -> Dataset {
@@ -216,29 +167,30 @@ fn the_parameters_of_a_view_fill_the_ranges_of_the_paper() {
     check(-0.1, 0.1, 0.0, &|warp| warp.hue);
 }
 
+/// Views as an experiment writes them.
+fn read(text: &str) -> Result<Views, String> {
+    let document = Document::new("views", text);
+    document.parse().map_err(|faults| document.error(faults, false).to_string())
+}
+
 fn places(text: &str) -> Vec<String> {
-    let views: Views = ron::from_str(text).unwrap();
-    views.faults().into_iter().map(|fault| fault.place).collect()
+    read(text).unwrap().faults().into_iter().map(|fault| fault.place).collect()
 }
 
 #[test]
 fn strengths_are_written_as_fields_of_the_variant_and_default_to_the_paper() {
-    assert_eq!(ron::from_str::<Views>("Deform()").unwrap(), Views::default());
-    let written: Views = ron::from_str("Deform(affine: 0.5, saturation: 4.0, hue: 0.2, flip: 0.5)").unwrap();
+    assert_eq!(read("Deform()").unwrap(), Views::default());
+    let written = read("Deform(affine: 0.5, saturation: 4.0, hue: 0.2, flip: 0.5)").unwrap();
     assert_eq!(written, Views::default());
-    let border: Views = ron::from_str("Deform(padding: Border, warp_fraction: 0.5)").unwrap();
+    let border = read("Deform(padding: Border, warp_fraction: 0.5)").unwrap();
     let expected = Deformation { padding: Padding::Border, warp_fraction: 0.5, ..Deformation::default() };
     assert_eq!(border, Views::Deform(expected));
-    let moments: Views = ron::from_str("Moments(turn: 10, shift: 0, light: 0.5)").unwrap();
+    let moments = read("Moments(turn: 10, shift: 0, light: 0.5)").unwrap();
     assert_eq!(moments, Views::Moments(Moments { turn: 10.0, shift: 0.0, light: 0.5, ..Moments::default() }));
-    for views in [border, moments] {
-        assert_eq!(ron::from_str::<Views>(&ron::to_string(&views).unwrap()).unwrap(), views);
-    }
-    let error = ron::from_str::<Views>("Deform(\n  afine: 0.5)").unwrap_err();
-    assert!(error.code.to_string().contains("afine"), "{error}");
-    assert_eq!(error.span.start.line, 2);
-    let error = ron::from_str::<Views>("Moment()").unwrap_err().to_string();
-    assert!(error.contains("Moment") && error.contains("Deform"), "{error}");
+    let error = read("Deform(\n  afine: 0.5)").unwrap_err();
+    assert!(error.contains("afine") && error.contains("affine") && error.contains("views:2:3"), "{error}");
+    let error = read("Moment()").unwrap_err();
+    assert!(error.contains("Moment") && error.contains("Moments"), "{error}");
 }
 
 #[test]

@@ -3,6 +3,13 @@
 //!
 //! Image number `index` of a seed is always the same: its class comes from a shuffled block of ten, its scene from a
 //! stream of its own.
+//!
+//! A class is a shape and nothing else: colour, pattern, size, pose, place, light and surroundings say nothing of it. So
+//! the set is hard for what only looks at pixels and possible for what sees shapes. Test accuracy, where chance is 10 %:
+//! a linear classifier finds 24 % from pixels (10,000 training and 2,000 test images, three seeds 23.7 to 24.9 %), 33 %
+//! from the random encoder of `networks/quickstart.ron` (32.2 to 35.3 %) and 45 % from a random CONV6 (8,000 images); a
+//! small supervised convolutional network with batch normalisation and mirrored images finds 91 % (8,000 images, 12
+//! epochs).
 
 mod render;
 mod scene;

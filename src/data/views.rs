@@ -3,14 +3,8 @@
 //! A view is drawn from a stream of its own, named by epoch, sample and view, and every part draws its numbers whether
 //! it is on or off: a view depends neither on the batch it is in, nor on the thread that draws it, nor on other parts.
 
-use std::fmt;
-use std::marker::PhantomData;
-
 use rayon::prelude::*;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{EnumAccess, MapAccess, VariantAccess, Visitor};
-use serde::ser::SerializeStructVariant;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Moments, Padding, Warp, deform};
 use crate::error::{Error, Result};
@@ -18,7 +12,8 @@ use crate::fault::Fault;
 use crate::rng::{Rng, Stream};
 
 /// How the views of an image are made.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum Views {
     /// By deforming the image.
     Deform(Deformation),
@@ -144,83 +139,6 @@ impl Views {
             Views::Moments(moments) => {
                 let world = dataset.world.as_ref().expect("a data set with objects, which check demands");
                 views.for_each(|(out, &sample)| world.train(sample).moment(moments, &mut rng(sample)).render(out));
-            }
-        }
-    }
-}
-
-/// The variants' fields stand in the variant's own parentheses, `Deform(flip: 0.5)`, though a type of its own holds
-/// them; a derived implementation would want `Deform((flip: 0.5))`.
-impl<'de> Deserialize<'de> for Views {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_enum("Views", &["Deform", "Moments"], Variants)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(variant_identifier)]
-enum Name {
-    Deform,
-    Moments,
-}
-
-struct Variants;
-
-impl<'de> Visitor<'de> for Variants {
-    type Value = Views;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Deform(..) or Moments(..)")
-    }
-
-    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> std::result::Result<Views, A::Error> {
-        match access.variant()? {
-            (Name::Deform, fields) => {
-                let names = &["affine", "saturation", "hue", "flip", "padding", "warp_fraction"];
-                fields.struct_variant(names, Fields(PhantomData)).map(Views::Deform)
-            }
-            (Name::Moments, fields) => {
-                let names = &["turn", "shift", "light", "surroundings"];
-                fields.struct_variant(names, Fields(PhantomData)).map(Views::Moments)
-            }
-        }
-    }
-}
-
-struct Fields<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("named fields")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> std::result::Result<T, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(fields))
-    }
-}
-
-impl Serialize for Views {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        match self {
-            Views::Deform(deformation) => {
-                let mut fields = serializer.serialize_struct_variant("Views", 0, "Deform", 6)?;
-                fields.serialize_field("affine", &deformation.affine)?;
-                fields.serialize_field("saturation", &deformation.saturation)?;
-                fields.serialize_field("hue", &deformation.hue)?;
-                fields.serialize_field("flip", &deformation.flip)?;
-                fields.serialize_field("padding", &deformation.padding)?;
-                fields.serialize_field("warp_fraction", &deformation.warp_fraction)?;
-                fields.end()
-            }
-            Views::Moments(moments) => {
-                let mut fields = serializer.serialize_struct_variant("Views", 1, "Moments", 4)?;
-                fields.serialize_field("turn", &moments.turn)?;
-                fields.serialize_field("shift", &moments.shift)?;
-                fields.serialize_field("light", &moments.light)?;
-                fields.serialize_field("surroundings", &moments.surroundings)?;
-                fields.end()
             }
         }
     }

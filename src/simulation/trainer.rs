@@ -173,7 +173,7 @@ impl<'a> Trainer<'a> {
     fn step(&mut self) -> Result<Comparison> {
         let Position { epoch, batch, .. } = self.position;
         let samples = &self.order[batch as usize * self.training.pairs..][..self.training.pairs];
-        let stream = self.stream().named("views");
+        let stream = self.stream();
         self.views.draw(self.dataset, samples, stream, epoch, 0, &mut self.stored);
         self.views.draw(self.dataset, samples, stream, epoch, 1, &mut self.current);
         let found = self.simulation.step(&self.stored, &self.current);
