@@ -104,6 +104,9 @@ impl Optimizer {
     }
 
     /// Turns `change` into the update that the weights take (they subtract it); `step` counts from 1.
+    ///
+    /// # Panics
+    /// If `moments` were made by another kind of optimiser.
     pub fn update(&self, step: u64, moments: &mut Moments, change: &mut [f32]) {
         match (*self, moments.0.as_mut_slice()) {
             (Optimizer::Sgd { rate, .. }, []) => change.par_chunks_mut(CHUNK).for_each(|change| {

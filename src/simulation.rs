@@ -76,6 +76,9 @@ impl Simulation {
     }
 
     /// One learning step on two views of a batch, each `[sample][channel][row][column]` in the input's shape.
+    ///
+    /// # Panics
+    /// If the views differ in length, are no whole images, or are more than the simulation was made for.
     pub fn step(&mut self, stored: &[f32], current: &[f32]) -> Comparison {
         self.step_observed(stored, current, &mut |_, _| {})
     }
@@ -88,7 +91,7 @@ impl Simulation {
         observer: &mut dyn FnMut(Step, &State),
     ) -> Comparison {
         let Simulation { network, learning, plan, state } = self;
-        state.begin(current.len() / input_len(network));
+        state.begin(samples(network, stored, current));
         let executor = executor(network, learning, World { stored, current });
         let mut found = Comparison::default();
         for &step in plan.steps() {
@@ -103,7 +106,7 @@ impl Simulation {
     /// bits as [`Simulation::step`].
     pub fn walk(&mut self, stored: &[f32], current: &[f32]) -> Comparison {
         let Simulation { network, learning, state, .. } = self;
-        state.begin(current.len() / input_len(network));
+        state.begin(samples(network, stored, current));
         let executor = executor(network, learning, World { stored, current });
         let mut found = Comparison::default();
         walk(network, passage(learning), &mut |step| executor.take(step, state, &mut found));
@@ -135,7 +138,7 @@ impl Simulation {
     pub fn set(&mut self, name: &str, values: &[f32]) -> Result<()> {
         let tensors = self.state.tensors(&self.network, &self.learning.optimizer);
         match tensors.iter().find(|tensor| tensor.name == name) {
-            Some(tensor) => self.state.set(tensor.slot, values),
+            Some(tensor) => self.state.set([(tensor.slot, values)]),
             None => {
                 let names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
                 Err(Error::usage(format!("the network has no {name}"), format!("it has {}", names.join(", "))))
@@ -166,11 +169,21 @@ pub fn check_input(network: &Network, dataset: &Dataset) -> Result<()> {
 }
 
 fn passage(learning: &Learning) -> Passage<'static> {
-    Passage::Learning { stored_view_learns: learning.loss.stored_view_learns() }
+    match learning.staging {
+        Staging::EndToEnd => Passage::Learning { stored_view_learns: learning.loss.stored_view_learns() },
+    }
 }
 
 fn executor<'a>(network: &'a Network, learning: &'a Learning, world: World<'a>) -> Executor<'a> {
     Executor { network, loss: &learning.loss, optimizer: &learning.optimizer, rule: learning.rule.credit(), world }
+}
+
+/// Images in each of two views.
+fn samples(network: &Network, stored: &[f32], current: &[f32]) -> usize {
+    let image = input_len(network);
+    assert_eq!(stored.len(), current.len(), "two views of one batch");
+    assert!(current.len().is_multiple_of(image), "{} values are no whole images of {image}", current.len());
+    current.len() / image
 }
 
 /// Values of one image, which is the same for every input.

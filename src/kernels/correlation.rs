@@ -119,9 +119,11 @@ impl Correlation {
         self.range * PANEL
     }
 
-    /// Floats of scratch that [`Correlation::run`] needs for a batch.
+    /// Floats of scratch that [`Correlation::run`] needs for batches of up to `samples`; a smaller batch may be cut into
+    /// more chunks than a larger one.
     pub fn scratch_len(&self, samples: usize) -> usize {
-        samples.div_ceil(self.chunk(samples)) * self.panels() * self.ranges() * self.partial()
+        let chunks = (1..=samples).map(|samples| samples.div_ceil(self.chunk(samples))).max().unwrap_or(0);
+        chunks * self.panels() * self.ranges() * self.partial()
     }
 
     /// Multiplications, each with its addition, that the definition asks for one sample.

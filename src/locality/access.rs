@@ -73,11 +73,17 @@ impl State {
         }
     }
 
-    /// Overwrites a lasting vector.
+    /// Overwrites lasting vectors.
     ///
     /// # Errors
-    /// `values` is not as long as the vector.
-    pub fn set(&mut self, slot: Slot, values: &[f32]) -> Result<()> {
+    /// One is given other than as many values as it has; those before it are set.
+    pub fn set<'a>(&mut self, vectors: impl IntoIterator<Item = (Slot, &'a [f32])>) -> Result<()> {
+        let outcome = vectors.into_iter().try_for_each(|(slot, values)| self.overwrite(slot, values));
+        self.repack();
+        outcome
+    }
+
+    fn overwrite(&mut self, slot: Slot, values: &[f32]) -> Result<()> {
         let own: &mut [f32] = match slot {
             Slot::Weight(id) => self.forward[id.0].weights.synapses_mut(),
             Slot::Bias(id) => self.forward[id.0].weights.bias_mut().unwrap_or_default(),
@@ -95,7 +101,6 @@ impl State {
             ));
         }
         own.copy_from_slice(values);
-        self.repack();
         Ok(())
     }
 

@@ -100,14 +100,19 @@ impl Population {
         }
     }
 
-    /// The trace that holds a presentation; where one overwrites the other they share it.
+    /// The trace that holds a presentation.
     pub(super) fn trace(&self, view: View) -> &Trace {
-        &self.traces[(view as usize).min(self.traces.len() - 1)]
+        &self.traces[slot(&self.traces, view)]
     }
 
     /// The same, to write.
     pub(super) fn trace_mut(&mut self, view: View) -> &mut Trace {
-        let last = self.traces.len() - 1;
-        &mut self.traces[(view as usize).min(last)]
+        let slot = slot(&self.traces, view);
+        &mut self.traces[slot]
     }
+}
+
+/// Where a presentation is kept: where one overwrites the other they share a place.
+pub(super) fn slot(traces: &[Trace], view: View) -> usize {
+    (view as usize).min(traces.len() - 1)
 }

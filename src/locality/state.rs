@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::population::Population;
+use super::population::{Population, slot};
 use super::synapses::{FeedbackSynapses, ForwardSynapses, Work};
 use super::{Change, Signal, Synapse, View};
 use crate::kernels::pointwise;
@@ -125,8 +125,8 @@ impl State {
     /// A unit whose afferents have all arrived turns drive into activity.
     pub(crate) fn fire(&mut self, network: &Network, unit: UnitId, view: View) {
         let Population { drive, drive_layout, layout, error_layout, traces, .. } = &mut self.units[unit.0];
-        let last = traces.len() - 1;
-        let trace = &mut traces[(view as usize).min(last)];
+        let slot = slot(traces, view);
+        let trace = &mut traces[slot];
         let winners = trace.winners.len().min(self.samples * error_layout.sample());
         let described = network.unit(unit);
         pointwise::fire(
@@ -180,8 +180,8 @@ impl State {
     pub(crate) fn gate(&mut self, network: &Network, unit: UnitId, view: View) {
         let described = network.unit(unit);
         let Population { layout, error_layout, packet_layout, traces, .. } = &mut self.units[unit.0];
-        let last = traces.len() - 1;
-        let trace = &mut traces[(view as usize).min(last)];
+        let slot = slot(traces, view);
+        let trace = &mut traces[slot];
         let winners = trace.winners.len().min(self.samples * error_layout.sample());
         pointwise::gate(
             self.isa,

@@ -98,7 +98,7 @@ impl ContrastiveHinge {
     fn negative_for(&self, i: usize, samples: usize) -> impl Iterator<Item = usize> {
         let range = match self.negatives {
             Negatives::All => 0..samples,
-            Negatives::Stored(items) => i + 1..samples.min(i + items + 1),
+            Negatives::Stored(items) => i + 1..samples.min(items.saturating_add(i + 1)),
         };
         range.filter(move |&j| j != i)
     }
@@ -114,7 +114,7 @@ impl ContrastiveHinge {
             error.fill(0.0);
             *item = Comparison { pairs: 1, ..Comparison::default() };
             let excess = distance(stored(j), current(j)) - positive_margin;
-            if excess > 0.0 {
+            if active(excess) {
                 item.loss += f64::from(excess);
                 item.active += 1;
                 add_signs(error, current(j), stored(j), 1.0);
@@ -122,7 +122,7 @@ impl ContrastiveHinge {
             for i in self.negatives_of(j, samples) {
                 item.pairs += 1;
                 let lack = negative_margin - distance(stored(i), current(j));
-                if lack > 0.0 {
+                if active(lack) {
                     item.loss += f64::from(weight) * f64::from(lack);
                     item.active += 1;
                     add_signs(error, current(j), stored(i), -weight);
@@ -132,11 +132,11 @@ impl ContrastiveHinge {
         if let Some(stored_errors) = errors.stored {
             stored_errors.par_chunks_mut(units).enumerate().for_each(|(i, error)| {
                 error.fill(0.0);
-                if distance(stored(i), current(i)) > positive_margin {
+                if active(distance(stored(i), current(i)) - positive_margin) {
                     add_signs(error, stored(i), current(i), 1.0);
                 }
                 for j in self.negative_for(i, samples) {
-                    if distance(stored(i), current(j)) < negative_margin {
+                    if active(negative_margin - distance(stored(i), current(j))) {
                         add_signs(error, stored(i), current(j), -weight);
                     }
                 }
@@ -146,6 +146,11 @@ impl ContrastiveHinge {
         items.iter().for_each(|item| total.add(*item));
         total
     }
+}
+
+/// Whether a hinge is open. One that is no number is: a network that has lost its numbers must not look satisfied.
+fn active(excess: f32) -> bool {
+    excess > 0.0 || excess.is_nan()
 }
 
 /// L1 distance, summed in sixteen lanes so that it is one order on every processor.

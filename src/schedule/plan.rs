@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::{Passage, Step, walk};
 use crate::kernels::product::Sum;
-use crate::locality::{Place, View};
-use crate::network::{Network, ProjectionId, UnitId};
+use crate::locality::{Breach, Place, View};
+use crate::network::{Network, ProjectionId, UnitId, Wiring};
 
 /// The steps of one passage through a network, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,8 +88,12 @@ fn line(step: &Step, network: &Network) -> Line {
         Step::Carry(id, _, sum) => {
             let feedback = network.answer(id);
             let (_, pre, post, weights, cost) = synapses(feedback.partner);
-            let wiring = feedback.wiring;
-            (feedback.name.clone(), format!("{post} -> {pre} by {weights} {wiring:?}{}", adds(sum)), cost)
+            let breach = match feedback.wiring {
+                Wiring::Transported => format!(", breach: {}", Breach::WEIGHT_TRANSPORT.name()),
+                Wiring::Fixed | Wiring::Learned | Wiring::Sign => String::new(),
+            };
+            let detail = format!("{post} -> {pre} by {weights} {:?}{}{breach}", feedback.wiring, adds(sum));
+            (feedback.name.clone(), detail, cost)
         }
         Step::Learn(id, _, sum) => {
             let (name, pre, post, weights, cost) = synapses(id);

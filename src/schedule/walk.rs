@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::Step;
 use crate::kernels::product::Sum;
 use crate::locality::View;
-use crate::network::{Network, UnitId};
+use crate::network::{FeedbackId, Network, UnitId};
 
 /// What a walk is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,10 +69,12 @@ fn perceive(network: &Network, view: View, goals: &[UnitId], sink: &mut dyn FnMu
 /// Errors spread from the heads: the event is that a unit's error is complete. `first` says whether the changes of
 /// this presentation start anew or add to those of another.
 fn descend(network: &Network, view: View, first: Sum, sink: &mut dyn FnMut(Step)) {
+    // Feedback into a unit that has no use for an error rests.
+    let carries = |id: &FeedbackId| network.needs_error(network.answer(*id).to);
     // Of a unit's error: how many sources it has, the loss included, and how many are still to come.
     let mut sources = vec![0; network.units().len()];
     network.heads().iter().for_each(|unit| sources[unit.index()] += 1);
-    network.feedback_ids().for_each(|id| sources[network.answer(id).to.index()] += 1);
+    network.feedback_ids().filter(carries).for_each(|id| sources[network.answer(id).to.index()] += 1);
     let mut awaited = sources.clone();
     let mut complete = VecDeque::new();
     for &unit in network.heads() {
@@ -86,7 +88,7 @@ fn descend(network: &Network, view: View, first: Sum, sink: &mut dyn FnMut(Step)
         for id in network.afferents(unit).filter(|&id| network.learns(id)) {
             sink(Step::Learn(id, view, first));
         }
-        for id in network.feedback_from(unit) {
+        for id in network.feedback_from(unit).filter(carries) {
             let lower = network.answer(id).to;
             let arrived_before = sources[lower.index()] - awaited[lower.index()];
             sink(Step::Carry(id, view, sum(arrived_before)));

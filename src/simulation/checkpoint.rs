@@ -112,9 +112,7 @@ impl Simulation {
                 found.data().chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
             restored.push((tensor.slot, values.collect::<Vec<f32>>()));
         }
-        for (slot, values) in restored {
-            self.state.set(slot, &values)?;
-        }
+        self.state.set(restored.iter().map(|(slot, values)| (*slot, values.as_slice())))?;
         self.state.set_updates(metadata.updates);
         Ok(Position {
             epoch: metadata.epoch,
