@@ -6,6 +6,7 @@ mod progress;
 mod speed;
 mod train;
 
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -72,8 +73,9 @@ impl MachineArgs {
 
     /// Runs `work` on as many threads as were asked for.
     fn install<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        if self.threads == Some(0) {
-            return Err(Error::usage("0 threads can do nothing", "use --threads 1 or more"));
+        if let Some(threads) = self.threads.filter(|threads| !(1..=MOST_THREADS).contains(threads)) {
+            let remedy = format!("use --threads 1 to {MOST_THREADS}; there are {} cores", rayon::current_num_threads());
+            return Err(Error::usage(format!("{threads} threads are none or too many to start"), remedy));
         }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(self.threads.unwrap_or(0))
@@ -92,6 +94,9 @@ enum Ending {
     Interrupted,
 }
 
+/// More threads than any machine of today has cores; thousands would take minutes to start.
+const MOST_THREADS: usize = 512;
+
 /// Runs the program on the process's arguments.
 pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
@@ -106,26 +111,33 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // A fault report brings its own "error:" heads.
             match &error {
-                Error::Circuit(faults) => eprintln!("{faults}"),
-                other => eprintln!("error: {other}"),
+                Error::Circuit(faults) => warn(faults),
+                other => warn(&format!("error: {other}")),
             }
             ExitCode::from(if matches!(error, Error::Usage { .. }) { 2 } else { 1 })
         }
     }
 }
 
-/// Prints a line to standard output; a reader that has gone away is no failure.
-fn say(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{text}");
+/// Prints a line to standard output. A reader that has gone away is no failure; output that is lost is.
+fn say(text: &str) -> Result<()> {
+    let mut out = std::io::stdout();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::io("standard output")(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Prints a line to standard error, where nothing can be done if nobody hears.
+fn warn(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Prints a value as JSON to standard output.
 fn say_json(value: &impl serde::Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::usage(format!("the result cannot be written as JSON: {error}"), "leave out --json"))?;
-    say(&text);
-    Ok(())
+    say(&text)
 }
 
 /// The name of an experiment: its file's name without the ending.

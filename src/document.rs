@@ -52,7 +52,8 @@ impl Document {
             let problem = format!("byte {} is not UTF-8 text", error.utf8_error().valid_up_to());
             Error::file(path, problem, "save the file as UTF-8")
         })?;
-        Ok(Document::new(path.display().to_string(), text))
+        // Some editors put a byte-order mark before the text; it says nothing.
+        Ok(Document::new(path.display().to_string(), text.strip_prefix('\u{feff}').unwrap_or(&text)))
     }
 
     /// A document called `name` that holds `text`.

@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use crate::data::{Dataset, Images};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::correlation::{Correlation, sum_over_positions};
 use crate::kernels::product::{Product, Sum};
 use crate::kernels::{Buffer, Isa, Layout};
@@ -179,6 +179,9 @@ impl Classifier {
 }
 
 /// Trains a linear classifier of `classes` classes on `train` and tests it on `test`; `progress` is told of each epoch.
+///
+/// # Errors
+/// The classifier's weights leave the finite numbers.
 pub fn read_out(
     isa: Isa,
     train: &Features,
@@ -187,7 +190,7 @@ pub fn read_out(
     settings: &Readout,
     seed: u64,
     progress: &mut dyn FnMut(u64),
-) -> Accuracy {
+) -> Result<Accuracy> {
     let batch = settings.batch.min(train.len());
     let row = train.layout.sample();
     let stream = Stream::new(seed);
@@ -212,11 +215,17 @@ pub fn read_out(
         }
         progress(epoch + 1);
     }
-    Accuracy {
+    if classifier.weights.iter().any(|weight| !weight.is_finite()) {
+        return Err(Error::Diverged {
+            problem: "the read-out's weights are no longer finite numbers".to_string(),
+            remedy: "lower readout.rate, or look for features without bounds".to_string(),
+        });
+    }
+    Ok(Accuracy {
         features: train.layout.shape.len(),
         train_accuracy: classifier.accuracy(train, batch),
         test_accuracy: classifier.accuracy(test, batch),
-    }
+    })
 }
 
 /// Reads the activity of one unit out: features of both splits, then a classifier.
@@ -234,5 +243,5 @@ pub fn read_out_unit(
     check_input(simulation.network(), dataset)?;
     let train = Features::of_unit(simulation, unit, &dataset.train, dataset.shape);
     let test = Features::of_unit(simulation, unit, &dataset.test, dataset.shape);
-    Ok(read_out(simulation.state().isa(), &train, &test, dataset.classes.len(), settings, seed, progress))
+    read_out(simulation.state().isa(), &train, &test, dataset.classes.len(), settings, seed, progress)
 }

@@ -130,6 +130,12 @@ impl Simulation {
         }
     }
 
+    /// Whether all lasting vectors hold finite numbers.
+    pub fn is_finite(&self) -> bool {
+        let tensors = self.state.tensors(&self.network, &self.learning.optimizer);
+        tensors.iter().all(|tensor| self.state.values(tensor.slot).iter().all(|value| value.is_finite()))
+    }
+
     /// Overwrites weights by name: `v1->v2.weight`, `v1->v2.bias`, `v2->v1.feedback`, in the order of
     /// [`State::tensors`].
     ///

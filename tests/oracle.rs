@@ -93,7 +93,7 @@ fn circuit(case: &Case, optimizer: Optimizer) -> Supported<Circuit> {
             let projection = format!("{label} from {from}");
             projections +=
                 &format!("(name: \"{projection}\", from: \"{from}\", to: \"{name}\", map: {}),", map_of(map, bias)?);
-            names.insert(label, (projection, format!("{name}->{from}")));
+            names.insert(label, (projection, String::new()));
         }
         below = name;
     }
@@ -102,6 +102,10 @@ fn circuit(case: &Case, optimizer: Optimizer) -> Supported<Circuit> {
         Document::new("case", text.as_str()).parse().unwrap_or_else(|faults| panic!("{text}: {faults:?}"));
     let network =
         Network::build(&spec, rule.credit().wiring(), None).unwrap_or_else(|faults| panic!("{text}: {faults:?}"));
+    for (projection, feedback) in names.values_mut() {
+        let answers = network.feedback().iter().find(|answer| network.projection(answer.partner).name == *projection);
+        *feedback = answers.map_or_else(|| format!("{projection}: none"), |answer| answer.name.clone());
+    }
     let learning = Learning { rule, loss, optimizer, ..Learning::default() };
     Ok(Circuit { network, learning, names })
 }
@@ -190,7 +194,7 @@ impl Circuit {
                 simulation.set(&name, values).unwrap();
             } else {
                 assert!(
-                    parameter.ends_with(".feedback") && name.ends_with("->image.feedback"),
+                    parameter.ends_with(".feedback") && name.contains("from image: none"),
                     "no place for {parameter}"
                 );
             }
@@ -375,6 +379,16 @@ fn the_oracle_cases_give_the_reference_answers() {
     say!("{cases} cases with {tensors} tensors agree");
     if !unsupported.is_empty() {
         say!("not yet supported: {}", unsupported.join(", "));
+    }
+    if std::env::var_os("SYNLOCAL_ORACLE_CASES").is_none() {
+        // In the repository only these may wait: other processes than end-to-end ones, other losses than the hinge.
+        let waits = |name: &str| {
+            ["dtp_", "layerwise_"].iter().any(|start| name.starts_with(start))
+                || ["barlow", "cross_entropy", "hinge_mean", "l1_positive", "multiclass_hinge", "nt_xent", "l1_margin"]
+                    .iter()
+                    .any(|loss| name.split(' ').next().is_some_and(|name| name.ends_with(loss)))
+        };
+        assert!(unsupported.iter().all(|name| waits(name)), "{unsupported:?}");
     }
     assert!(cases > 0, "no case was compared; not yet supported: {}", unsupported.join(", "));
 }

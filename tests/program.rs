@@ -208,6 +208,7 @@ fn a_folder_that_holds_something_else_is_left_alone() {
     let said = bench.fail(1, &["train", "tiny.ron", "--out", "thesis", "--force"]);
     assert!(said.contains("not a run's"), "{said}");
     assert_eq!(bench.bytes("thesis/chapter.tex"), b"years of work");
+    assert_eq!(quiet(&bench.path("thesis")), ["chapter.tex"], "nothing is added");
 }
 
 #[test]
@@ -266,7 +267,7 @@ fn evaluate_reads_any_unit_out() {
     let said = bench.fail(1, &["evaluate", "run", "--data", "."]);
     assert!(said.contains("no data set that is known by its files"), "{said}");
     let said = bench.fail(2, &["evaluate", "run", "--unit", "v7"]);
-    assert!(said.contains("v7") && said.contains("retina, v1, v2, head"), "{said}");
+    assert!(said.contains("v7") && said.contains("choose from `retina`, `v1`, `v2` and `head`"), "{said}");
     let said = bench.fail(1, &["evaluate", "nowhere"]);
     assert!(said.contains("not a run directory"), "{said}");
 }
@@ -328,8 +329,21 @@ fn mistakes_end_with_one_clear_message_and_no_run() {
     assert!(said.contains("sse9") && said.contains("scalar"), "{said}");
     let said = bench.fail(2, &["speed", "tiny.ron", "--pairs", "1"]);
     assert!(said.contains("no negative pairs"), "{said}");
-    let said = bench.fail(1, &["plan", "tiny.ron", "--set", "training.epoch=3"]);
-    assert!(said.contains("epoch"), "{said}");
+    let said = bench.fail(2, &["train", "tiny.ron", "--threads", "100000"]);
+    assert!(said.contains("100000 threads"), "{said}");
+    for pairs in ["18446744073709551615", "100000000"] {
+        bench.fail(2, &["speed", "tiny.ron", "--pairs", pairs]);
+    }
+    let said = bench.fail(2, &["speed", "tiny.ron", "--pairs", "1000000"]);
+    assert!(said.contains("MB of memory"), "{said}");
+    // All faults at once: an unknown field, a number, a unit, a kernel.
+    let many =
+        ["training.epoch=3", "training.pairs=1", "readout.unit=\"heed\"", "network.feedforward[0].map.kernel=99"];
+    let sets: Vec<&str> = many.iter().flat_map(|assignment| ["--set", assignment]).collect();
+    let said = bench.fail(1, &[&["plan", "tiny.ron"][..], &sets].concat());
+    for part in ["epoch", "negative pairs", "did you mean `head`?", "kernel", "4 faults in tiny.ron"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
     assert!(!bench.path("runs").exists(), "nothing was started");
 }
 
@@ -339,6 +353,57 @@ fn a_diverging_run_stops_and_says_so() {
     let set = ["--set", "learning.optimizer=Sgd(rate: 1e30)", "--set", "training.epochs=50"];
     let said = bench.fail(1, &[&["train", "tiny.ron", "--out", "run"][..], &set].concat());
     assert!(said.contains("lower the learning rate"), "{said}");
+}
+
+#[test]
+fn numbers_that_are_lost_are_not_taken_for_success() {
+    let bench = Bench::new();
+    // Weights become infinite in the first step, activities no numbers in the second.
+    let set = ["--set", "learning.optimizer.rate=1e30", "--set", "training.epochs=2"];
+    let said = bench.fail(1, &[&["train", "tiny.ron", "--out", "run"][..], &set].concat());
+    assert!(said.contains("lower the learning rate"), "{said}");
+    assert!(!bench.path("run/summary.json").exists());
+    let said = bench.fail(1, &["train", "tiny.ron", "--out", "other", "--set", "readout.rate=1e38"]);
+    assert!(said.contains("readout.rate"), "{said}");
+}
+
+#[test]
+fn a_read_out_takes_batches_of_any_size() {
+    let bench = Bench::new();
+    // The last batch is smaller than the others and is cut into more chunks.
+    let set = ["--set", "data.images=1700", "--set", "readout.batch=1000", "--set", "training.epochs=0"];
+    bench.succeed(&[&["train", "tiny.ron", "--out", "run"][..], &set].concat());
+    bench.succeed(&["evaluate", "run"]);
+}
+
+#[test]
+fn what_a_killed_process_left_does_not_stand_in_the_way() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("run")).unwrap();
+    for leftover in ["run.lock", ".synlocal-x8Zq", "experiment.ron"] {
+        bench.write(&format!("run/{leftover}"), "");
+    }
+    bench.succeed(&["train", "tiny.ron", "--out", "run"]);
+    assert!(!bench.path("run/.synlocal-x8Zq").exists());
+    // A line that was torn off is no line.
+    bench.succeed(&["train", "tiny.ron", "--out", "torn"]);
+    fs::remove_file(bench.path("torn/summary.json")).unwrap();
+    let metrics = bench.bytes("torn/metrics.jsonl");
+    fs::write(bench.path("torn/metrics.jsonl"), &metrics[..metrics.len() - 20]).unwrap();
+    bench.succeed(&["train", "--resume", "torn"]);
+    assert_eq!(bench.json("torn/summary.json")["readout"], bench.json("run/summary.json")["readout"]);
+}
+
+#[test]
+fn a_run_does_not_go_on_with_other_images() {
+    let bench = Bench::new();
+    bench.succeed(&["train", "tiny.ron", "--out", "run"]);
+    fs::remove_file(bench.path("run/summary.json")).unwrap();
+    let manifest = fs::read_to_string(bench.path("run/run.json")).unwrap();
+    let digest = bench.json("run/run.json")["dataset"].as_str().unwrap().to_string();
+    bench.write("run/run.json", &manifest.replace(&digest, "0123456789abcdef"));
+    let said = bench.fail(1, &["train", "--resume", "run"]);
+    assert!(said.contains("other images"), "{said}");
 }
 
 #[test]

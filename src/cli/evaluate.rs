@@ -7,6 +7,7 @@ use crate::data::Source;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::evaluate::read_out_unit;
+use crate::fault::did_you_mean;
 use crate::report::Evaluation;
 use crate::simulation::{Experiment, Simulation, checkpoint_of, experiment_of, read_manifest};
 
@@ -43,13 +44,18 @@ impl EvaluateArgs {
         let unit = match &self.unit {
             None => experiment.readout_unit(),
             Some(name) => network.find(name).ok_or_else(|| {
-                let names: Vec<&str> = network.units().iter().map(|unit| unit.name.as_str()).collect();
-                Error::usage(format!("the network has no unit {name:?}"), format!("use one of {}", names.join(", ")))
+                let names = network.units().iter().map(|unit| unit.name.as_str());
+                Error::usage(format!("the network has no unit {name:?}"), did_you_mean(name, names))
             })?,
         };
         let evaluation = self.machine.install(|| {
             let dataset = match (&self.data, &self.source) {
-                (Some(folder), _) => Source::in_folder(folder)?.load(folder, Some(folder))?,
+                (Some(folder), _) => {
+                    let found = Source::in_folder(folder)?;
+                    // Another copy of the run's own data set is taken as the experiment takes it.
+                    let source = if found.name() == experiment.source().name() { experiment.source() } else { &found };
+                    source.load(folder, Some(folder))?
+                }
                 (None, Some(text)) => {
                     let document = Document::new("--source", text.as_str());
                     let source: Source = document.parse().map_err(|faults| document.error(faults, false))?;
@@ -84,7 +90,7 @@ impl EvaluateArgs {
         if self.json {
             say_json(&evaluation)?;
         } else {
-            say(&evaluation.table());
+            say(&evaluation.table())?;
         }
         Ok(Ending::Done)
     }

@@ -24,7 +24,7 @@ impl PlanArgs {
         if self.json {
             say_json(&lines)?;
         } else {
-            say(&plan_table(&lines));
+            say(&plan_table(&lines))?;
         }
         Ok(Ending::Done)
     }

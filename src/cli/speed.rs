@@ -7,6 +7,7 @@ use super::{Ending, ExperimentArgs, MachineArgs, name_of, say, say_json};
 use crate::error::{Error, Result};
 use crate::report::{EdgeWork, Speed};
 use crate::rng::Stream;
+use crate::simulation::Training;
 
 /// Steps that are run before any is timed: they touch all memory and fill the caches.
 const WARM_UP: usize = 2;
@@ -35,9 +36,10 @@ impl SpeedArgs {
     pub(super) fn run(self) -> Result<Ending> {
         let experiment = self.experiment.load(&self.file)?;
         let pairs = self.pairs.unwrap_or(experiment.training().pairs);
-        if pairs < 2 {
-            return Err(Error::usage(format!("a batch of {pairs} has no negative pairs"), "use --pairs 2 or more"));
+        if let Some(fault) = Training::pairs_fault(pairs) {
+            return Err(Error::usage(fault.problem, fault.remedy));
         }
+        experiment.check_memory(pairs)?;
         let isa = self.machine.isa()?;
         let speed = self.machine.install(move || {
             let mut simulation = experiment.simulation_for(isa, pairs);
@@ -84,7 +86,7 @@ impl SpeedArgs {
         if self.json {
             say_json(&speed)?;
         } else {
-            say(&speed.table());
+            say(&speed.table())?;
         }
         Ok(Ending::Done)
     }

@@ -1,7 +1,7 @@
 //! `synlocal train`: from an experiment file to a run directory with a result.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::ProgressBar;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::{Ending, ExperimentArgs, INTERRUPTED, MachineArgs, default_out, name_of, progress, say};
+use super::{Ending, ExperimentArgs, INTERRUPTED, MachineArgs, default_out, name_of, progress, say, warn};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluate::{Accuracy, Features, read_out, read_out_unit};
 use crate::kernels::Isa;
 use crate::report::Summary;
 use crate::simulation::{
-    Epoch, Experiment, Manifest, Outcome, Position, RunDirectory, Simulation, Trainer, write_atomically, write_json,
+    Epoch, Experiment, Manifest, Position, RunDirectory, Simulation, Trainer, write_atomically, write_json,
 };
 
 #[derive(Debug, clap::Args)]
@@ -53,29 +53,19 @@ struct Session {
 
 impl TrainArgs {
     pub(super) fn run(self) -> Result<Ending> {
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // The first signal asks for a stop after the step at hand, a second one ends the program at once.
-            let handled =
-                signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&stop))
-                    .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)));
-            handled.map_err(|error| Error::usage(format!("signals cannot be handled: {error}"), "report this"))?;
-        }
-        let isa = self.machine.isa()?;
-        self.machine.install(|| {
-            let session = match &self.resume {
-                Some(path) => self.resume(path, isa)?,
-                None => self.start(isa)?,
-            };
-            session.train(&stop)
+        self.machine.install(|| match &self.resume {
+            Some(path) => self.resume(path)?.train(),
+            None => self.start()?.train(),
         })
     }
 
-    fn start(&self, isa: Isa) -> Result<Session> {
+    fn start(&self) -> Result<Session> {
+        let isa = self.machine.isa()?;
         let file = self.file.as_deref().unwrap_or(Path::new(""));
         let experiment = self.experiment.load(file)?;
         let name = name_of(file);
         let out = self.out.clone().unwrap_or_else(|| default_out(&name, experiment.training().seed));
+        RunDirectory::check(&out, self.force)?;
         let dataset = experiment.load_data(self.data.as_deref())?;
         let absolute = |path: &Path| std::path::absolute(path).map_err(Error::io(path));
         let manifest = Manifest {
@@ -84,12 +74,14 @@ impl TrainArgs {
             name,
             base: absolute(experiment.base())?,
             data: self.data.as_deref().map(absolute).transpose()?,
+            dataset: dataset.digest(),
+            isa: isa.to_string(),
         };
         let run = RunDirectory::create(&out, experiment.text(), &manifest, self.force)?;
         Ok(Session { run, experiment, manifest, dataset, isa })
     }
 
-    fn resume(&self, path: &Path, isa: Isa) -> Result<Session> {
+    fn resume(&self, path: &Path) -> Result<Session> {
         let (run, manifest) = RunDirectory::open(path)?;
         let experiment = Experiment::load_run(&run.experiment(), &manifest)?;
         if let Some(file) = &self.file {
@@ -106,12 +98,33 @@ impl TrainArgs {
             return Err(Error::file(path, "is a complete run: there is nothing to resume", "see its summary.json"));
         }
         let dataset = experiment.load_data(self.data.as_deref().or(manifest.data.as_deref()))?;
+        if dataset.digest() != manifest.dataset {
+            return Err(Error::file(
+                path,
+                format!("learned from other images: {} is not the data set that it began with", dataset.name),
+                "name the folder that it began with as --data",
+            ));
+        }
+        // The run goes on as it began; another instruction set has to be asked for, because it rounds otherwise.
+        let isa = if self.machine.isa.is_some() { self.machine.isa()? } else { Isa::named(&manifest.isa)? };
+        if !run.checkpoint().exists() {
+            warn(&format!("{} has no checkpoint yet: it starts from its first weights", path.display()));
+        }
         Ok(Session { run, experiment, manifest, dataset, isa })
     }
 }
 
 impl Session {
-    fn train(&self, stop: &AtomicBool) -> Result<Ending> {
+    fn train(&self) -> Result<Ending> {
+        // Until here a signal ends the program at once, as nothing is lost. From now on the first one asks for a stop
+        // after the step at hand, and a second one ends the program.
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&stop))
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+                .map_err(|error| Error::usage(format!("signals cannot be handled: {error}"), "report this"))?;
+        }
+        let stop = stop.as_ref();
         let mut simulation = self.experiment.simulation(self.isa);
         let position = match self.run.checkpoint() {
             checkpoint if checkpoint.exists() => simulation.load(&checkpoint, &self.manifest.experiment)?,
@@ -131,17 +144,21 @@ impl Session {
         if !outcome.complete {
             self.save(&trainer)?;
             let shown = self.run.path().display();
-            eprintln!(
+            warn(&format!(
                 "stopped after {} updates; go on with: synlocal train --resume {shown}",
                 trainer.simulation().state().updates()
-            );
+            ));
             return Ok(Ending::Interrupted);
         }
-        let summary = self.read_out(trainer.into_simulation(), outcome, stop)?;
-        write_atomically(&self.run.picture(), summary.picture(&self.losses()?).as_bytes())?;
+        self.save(&trainer)?;
+        let summary = self.read_out(trainer.into_simulation(), stop)?;
+        write_atomically(
+            &self.run.picture(),
+            summary.picture(&self.epochs()?.iter().map(|epoch| epoch.loss).collect::<Vec<f64>>()).as_bytes(),
+        )?;
         write_json(&self.run.summary(), &summary)?;
-        say(&summary.table());
-        say(&format!("{:.0} pairs/s; results in {}", summary.pairs_per_s, self.run.path().display()));
+        say(&summary.table())?;
+        say(&format!("{:.0} pairs/s; results in {}", summary.pairs_per_s, self.run.path().display()))?;
         Ok(Ending::Done)
     }
 
@@ -151,28 +168,33 @@ impl Session {
 
     fn record(&self, epoch: &Epoch) -> Result<()> {
         let path = self.run.metrics();
-        let mut line = serde_json::to_string(epoch)
-            .map_err(|error| Error::file(&path, format!("cannot be written as JSON: {error}"), "report this"))?;
-        line.push('\n');
+        let line = self.line(epoch)?;
         let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(Error::io(&path))?;
         file.write_all(line.as_bytes()).map_err(Error::io(&path))
     }
 
-    /// The mean loss of each epoch, from the metrics.
-    fn losses(&self) -> Result<Vec<f64>> {
+    /// The epochs that the metrics tell of, up to the first line that is no epoch.
+    fn epochs(&self) -> Result<Vec<Epoch>> {
         let path = self.run.metrics();
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        let epochs = text.lines().map(serde_json::from_str::<Epoch>);
-        let losses = epochs.map(|epoch| epoch.map(|epoch| epoch.loss)).collect::<std::result::Result<_, _>>();
-        losses.map_err(|error| Error::file(&path, format!("is damaged: {error}"), "train anew"))
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(text.lines().map_while(|line| serde_json::from_str(line).ok()).collect()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(Error::Io { path, source }),
+        }
     }
 
-    /// Drops metrics of epochs that the checkpoint does not hold, for they will be run again.
+    /// Drops metrics that are torn, or of epochs that the checkpoint does not hold, for those will be run again.
     fn forget_after(&self, position: Position) -> Result<()> {
-        let path = self.run.metrics();
-        let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
-        let kept: String = text.split_inclusive('\n').take(position.epoch as usize).collect();
-        if kept.len() < text.len() { write_atomically(&path, kept.as_bytes()) } else { Ok(()) }
+        let epochs = self.epochs()?;
+        let kept: Vec<&Epoch> = epochs.iter().filter(|epoch| epoch.epoch <= position.epoch).collect();
+        let lines = kept.iter().map(|epoch| self.line(epoch)).collect::<Result<String>>()?;
+        if self.run.metrics().exists() { write_atomically(&self.run.metrics(), lines.as_bytes()) } else { Ok(()) }
+    }
+
+    fn line(&self, epoch: &Epoch) -> Result<String> {
+        serde_json::to_string(epoch).map(|line| line + "\n").map_err(|error| {
+            Error::file(self.run.metrics(), format!("cannot be written as JSON: {error}"), "report this")
+        })
     }
 
     /// Ends the program if a stop was asked for during a read-out: training is safe in its checkpoint, and a read-out is
@@ -180,15 +202,19 @@ impl Session {
     fn heed(&self, stop: &AtomicBool, bar: &ProgressBar) {
         if stop.load(Ordering::Relaxed) {
             bar.finish_and_clear();
-            eprintln!("stopped during the read-out; go on with: synlocal train --resume {}", self.run.path().display());
+            warn(&format!(
+                "stopped during the read-out; go on with: synlocal train --resume {}",
+                self.run.path().display()
+            ));
             std::process::exit(INTERRUPTED.into());
         }
     }
 
-    fn read_out(&self, mut trained: Simulation, outcome: Outcome, stop: &AtomicBool) -> Result<Summary> {
+    fn read_out(&self, mut trained: Simulation, stop: &AtomicBool) -> Result<Summary> {
         let (experiment, dataset) = (&self.experiment, &self.dataset);
         let (training, settings) = (experiment.training(), experiment.readout());
         let unit = experiment.readout_unit();
+        let epochs = self.epochs()?;
         let of_unit = |simulation: &mut Simulation, what: &str| -> Result<Accuracy> {
             let bar = progress::reading_out(what, settings.epochs);
             let accuracy = read_out_unit(simulation, unit, dataset, settings, training.seed, &mut |done| {
@@ -212,7 +238,7 @@ impl Session {
                 self.heed(stop, &bar);
                 bar.set_position(done);
             },
-        );
+        )?;
         bar.finish_and_clear();
         Ok(Summary {
             version: env!("CARGO_PKG_VERSION"),
@@ -225,12 +251,18 @@ impl Session {
             pairs: training.pairs,
             epochs: training.epochs,
             updates: trained.state().updates(),
-            pairs_per_s: outcome.pairs as f64 / outcome.duration.as_secs_f64(),
-            loss: self.losses()?.last().copied(),
+            pairs_per_s: median(epochs.iter().map(|epoch| epoch.pairs_per_s).collect()),
+            loss: epochs.last().map(|epoch| epoch.loss),
             unit: trained.network().unit(unit).name.clone(),
             readout,
             untrained,
             pixels,
         })
     }
+}
+
+/// The middle value; 0 of none.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }

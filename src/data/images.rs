@@ -72,6 +72,15 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// A digest of all images and labels: equal data, equal digests.
+    pub fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for half in [&self.train, &self.test] {
+            hasher.update(&(half.len() as u64).to_le_bytes()).update(&half.pixels).update(&half.labels);
+        }
+        hasher.finalize().to_hex()[..16].to_string()
+    }
+
     /// A data set of images that were photographed or made elsewhere.
     ///
     /// # Panics

@@ -20,24 +20,37 @@ impl Document {
     /// unknown fields, unknown names, values of a wrong type and things said twice that can be told apart; a text
     /// that is no RON has one fault.
     pub fn parse<T: DeserializeOwned>(&self) -> std::result::Result<T, Vec<Located>> {
+        match self.survey() {
+            (Some(description), faults) if faults.is_empty() => Ok(description),
+            (_, faults) => Err(faults),
+        }
+    }
+
+    /// As [`Document::parse`], with the description of what is left without the faults, if it is whole: then what it
+    /// means can be checked as well.
+    pub fn survey<T: DeserializeOwned>(&self) -> (Option<T>, Vec<Located>) {
         let options =
             Options::default().with_default_extension(Extensions::IMPLICIT_SOME | Extensions::UNWRAP_VARIANT_NEWTYPES);
         let root = match &self.outline {
             Ok(root) => root,
-            Err(mistake) => return options.from_str(&self.text).map_err(|_| vec![mistake.clone()]),
+            Err(mistake) => {
+                return match options.from_str(&self.text) {
+                    Ok(description) => (Some(description), Vec::new()),
+                    Err(_) => (None, vec![mistake.clone()]),
+                };
+            }
         };
         let mut reading =
             Reading { root, text: self.text.clone(), blanked: Vec::new(), misspelt: Vec::new(), faults: Vec::new() };
         reading.blank_repeats(root, &mut Vec::new());
         loop {
             match options.from_str(&reading.text) {
-                Ok(description) if reading.faults.is_empty() => return Ok(description),
-                Ok(_) => return Err(reading.faults),
+                Ok(description) => return (Some(description), reading.faults),
                 Err(error) => {
                     let (trail, fault) = reading.blame(&error, &self.text);
                     reading.faults.extend(fault);
                     if !reading.blank(trail) {
-                        return Err(reading.faults);
+                        return (None, reading.faults);
                     }
                 }
             }

@@ -38,6 +38,15 @@ impl Report {
         if self.documents.is_empty() { Ok(()) } else { Err(self.into_error()) }
     }
 
+    /// The faults before another error that ended the search for more.
+    pub fn with(self, error: Error) -> Error {
+        if self.documents.is_empty() {
+            error
+        } else {
+            Error::Circuit(format!("{}\n\nerror: {error}", self.into_error()))
+        }
+    }
+
     /// One error that shows all the faults and counts them.
     pub fn into_error(mut self) -> Error {
         let mut text = String::new();

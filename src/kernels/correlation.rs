@@ -122,8 +122,12 @@ impl Correlation {
     /// Floats of scratch that [`Correlation::run`] needs for batches of up to `samples`; a smaller batch may be cut into
     /// more chunks than a larger one.
     pub fn scratch_len(&self, samples: usize) -> usize {
-        let chunks = (1..=samples).map(|samples| samples.div_ceil(self.chunk(samples))).max().unwrap_or(0);
-        chunks * self.panels() * self.ranges() * self.partial()
+        (1..=samples).map(|samples| self.partials(samples)).max().unwrap_or(0)
+    }
+
+    /// Floats of partial change that a batch of just `samples` makes.
+    fn partials(&self, samples: usize) -> usize {
+        samples.div_ceil(self.chunk(samples)) * self.panels() * self.ranges() * self.partial()
     }
 
     /// Multiplications, each with its addition, that the definition asks for one sample.
@@ -143,20 +147,20 @@ impl Correlation {
         change: &mut [f32],
     ) {
         let samples = input.len() / self.input.sample();
-        let scratch_len = self.scratch_len(samples);
         let fan = self.afferents.len();
         assert_eq!(input.len(), samples * self.input.sample(), "input of a correlation");
         assert_eq!(error.len(), samples * self.error.sample(), "error of a correlation of {samples} samples");
         assert!(events.is_none_or(|events| events.len() == samples), "events of {samples} samples");
-        assert!(scratch.len() >= scratch_len, "scratch of {}, the correlation needs {scratch_len}", scratch.len());
         assert_eq!(change.len(), self.error.shape.channels * fan, "change of a correlation");
         if samples == 0 {
             return;
         }
+        let used = self.partials(samples);
+        assert!(scratch.len() >= used, "scratch of {}, the correlation needs {used}", scratch.len());
         let (chunk, partial) = (self.chunk(samples), self.partial());
         // Partial changes lie [panel][range][chunk], so one panel's are one slice.
         let chunks = samples.div_ceil(chunk);
-        let scratch = &mut scratch[..scratch_len];
+        let scratch = &mut scratch[..used];
         scratch.par_chunks_mut(partial).enumerate().for_each(|(index, partial)| {
             let (place, part) = (index / chunks, index % chunks);
             let (panel, range) = (place / self.ranges(), place % self.ranges());

@@ -83,6 +83,22 @@ impl State {
         state
     }
 
+    /// Bytes that a state for batches of up to `samples` takes, about: halos and workspaces are not counted.
+    pub fn estimate(network: &Network, samples: usize, keep_stored: bool) -> u128 {
+        let traces = if keep_stored { 2 } else { 1 };
+        let activities = network.units().iter().map(|unit| {
+            // Each trace has activity and error at the unit's resolution, a packet at the drive's.
+            let (drive, own) = (unit.drive.len() as u128, unit.shape.len() as u128);
+            samples as u128 * (drive + traces * (2 * own + drive))
+        });
+        let weights = network.feedforward().iter().map(|projection| {
+            let dims = projection.map.weight_dims(network.unit(projection.from).shape);
+            // Plain and packed, forward and back, with change and moments.
+            7 * dims.iter().map(|&dim| dim as u128).product::<u128>()
+        });
+        4 * (activities.sum::<u128>() + weights.sum::<u128>())
+    }
+
     /// The most samples that a batch can have.
     pub fn capacity(&self) -> usize {
         self.capacity

@@ -275,7 +275,10 @@ impl Ways<'_> {
             (!missing.is_empty()).then(|| {
                 let problem =
                     format!("projection {} learns, but no feedback reaches {}", join.name, self.diagram.name(to));
-                let remedy = format!("add {} to feedback, or set plastic: false", missing.join(", "));
+                let remedy = format!(
+                    "add {} to feedback, set plastic: false, or let a rule wire it: learning: (rule: Urf)",
+                    missing.join(", ")
+                );
                 Fault::new(format!("feedforward[{index}]"), problem, remedy)
             })
         })

@@ -63,7 +63,10 @@ fn drives(diagram: &Diagram, unit: UnitId, shapes: &[Option<(Shape, Shape)>], fa
         let Some((_, pre)) = shapes[from.0] else { continue };
         let place = format!("feedforward[{index}].map");
         match map.output(pre) {
-            Some(made) if fits(made, &format!("projection {}", join.name), &place, faults) => {
+            Some(made)
+                if fits(made, &format!("projection {}", join.name), &place, faults)
+                    && holds(map.outputs() as u128 * map.fan_in(pre) as u128, &join.name, &place, faults) =>
+            {
                 drives.push(Drive { projection: ProjectionId(index), pre, made });
             }
             Some(_) => (),
@@ -182,4 +185,14 @@ fn fits(shape: Shape, owner: &str, place: &str, faults: &mut Vec<Fault>) -> bool
         faults.push(Fault::new(place, problem, format!("stay below {MOST_VALUES}")));
     }
     fits
+}
+
+/// Whether a projection's weights stay within what one may hold; a fault at `place` otherwise.
+fn holds(weights: u128, name: &str, place: &str, faults: &mut Vec<Fault>) -> bool {
+    let holds = weights <= MOST_VALUES as u128;
+    if !holds {
+        let problem = format!("projection {name}: has {weights} weights");
+        faults.push(Fault::new(place, problem, format!("stay below {MOST_VALUES}")));
+    }
+    holds
 }

@@ -115,7 +115,9 @@ impl Step {
             Step::Apply(id) => {
                 let mut reads: SmallVec<[Place; 4]> =
                     smallvec![Place::Change(id), Place::Moments(id), Place::Weights(id)];
-                let mut writes: SmallVec<[Place; 4]> = smallvec![Place::Weights(id), Place::Moments(id)];
+                // The optimiser makes the update where the change stood.
+                let mut writes: SmallVec<[Place; 4]> =
+                    smallvec![Place::Weights(id), Place::Moments(id), Place::Change(id)];
                 if let Some(feedback) = network.feedback_of(id)
                     && matches!(network.answer(feedback).wiring, Wiring::Learned | Wiring::Sign)
                 {

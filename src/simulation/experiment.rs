@@ -10,9 +10,10 @@ use super::{Simulation, check_input, passage, trainer};
 use crate::data::{Dataset, Source, Views};
 use crate::document::{Document, Report};
 use crate::error::{Error, Result};
-use crate::fault::Fault;
+use crate::fault::{Fault, did_you_mean};
 use crate::kernels::Isa;
 use crate::learning::Rule;
+use crate::locality::State;
 use crate::loss::Loss;
 use crate::network::{Network, NetworkSource, UnitId};
 use crate::optimizer::Optimizer;
@@ -53,6 +54,18 @@ pub struct Training {
     pub epochs: u64,
     /// Seed of first weights, order and views.
     pub seed: u64,
+}
+
+impl Training {
+    /// What is wrong with a batch of `pairs`.
+    pub fn pairs_fault(pairs: usize) -> Option<Fault> {
+        let fault = |problem: String, remedy: &str| Some(Fault::new("training.pairs", problem, remedy));
+        match pairs {
+            0 | 1 => fault(format!("a batch of {pairs} has no negative pairs"), "use at least 2, such as 500"),
+            2..=1_000_000 => None,
+            _ => fault(format!("a batch of {pairs} pairs is beyond any memory"), "use at most 1000000, such as 500"),
+        }
+    }
 }
 
 impl Default for Training {
@@ -146,28 +159,45 @@ impl Experiment {
     fn read(mut document: Document, base: PathBuf) -> Result<Experiment> {
         let coloured = std::io::stderr().is_terminal();
         let mut report = Report::new(coloured);
-        let description: Description = document.parse().map_err(|faults| document.error(faults, coloured))?;
+        let (description, faults) = document.survey::<Description>();
+        // A network in which something is misspelt would only make noise about what follows from it.
+        let own_network = document.span("network").unwrap_or_default();
+        let misspelt = faults.iter().any(|fault| own_network.contains(&fault.span.start));
+        report.add(&document, faults);
+        let Some(description) = description else { return Err(report.into_error()) };
         report.add(&document, description.faults().iter().map(|fault| document.locate(fault)));
-        let (spec, shared) = description.network.clone().open(&document, "network", coloured)?;
+        if misspelt {
+            return Err(report.into_error());
+        }
+        let (spec, shared) = match description.network.clone().open(&document, "network", coloured) {
+            Ok(opened) => opened,
+            Err(error) => return Err(report.with(error)),
+        };
+        let names: Vec<&str> = spec.units.keys().map(String::as_str).collect();
+        report.add(&document, description.unknown_readout(&names).map(|fault| document.locate(&fault)));
         let learning = &description.learning;
         let built = Network::build(&spec, learning.rule.credit().wiring(), learning.heads.as_deref());
-        let network = built.map_err(|faults| {
-            // What is wrong with the list of heads has no place in the network.
-            let (heads, faults): (Vec<Fault>, Vec<Fault>) =
-                faults.into_iter().partition(|fault| fault.place.is_empty());
-            report.add(&document, heads.into_iter().map(|fault| document.locate(&fault.within("learning.heads"))));
-            match &shared {
-                Some(shared) => report.add(shared, faults.iter().map(|fault| shared.locate(fault))),
-                None => {
-                    report.add(&document, faults.into_iter().map(|fault| document.locate(&fault.within("network"))));
+        let network = match built {
+            Ok(network) => network,
+            Err(faults) => {
+                // What is wrong with the list of heads has no place in the network.
+                let (heads, faults): (Vec<Fault>, Vec<Fault>) =
+                    faults.into_iter().partition(|fault| fault.place.is_empty());
+                report.add(&document, heads.into_iter().map(|fault| document.locate(&fault.within("learning.heads"))));
+                match &shared {
+                    Some(shared) => report.add(shared, faults.iter().map(|fault| shared.locate(fault))),
+                    None => {
+                        let faults = faults.into_iter().map(|fault| document.locate(&fault.within("network")));
+                        report.add(&document, faults);
+                    }
                 }
+                return Err(report.into_error());
             }
-            std::mem::replace(&mut report, Report::new(coloured)).into_error()
-        })?;
+        };
         let readout_unit = description.readout_unit(&network);
-        report.add(&document, readout_unit.as_ref().err().map(|fault| document.locate(fault)));
+        report.add(&document, readout_unit.is_none().then(|| document.locate(&nothing_to_read_out())));
+        let Some(readout_unit) = readout_unit else { return Err(report.into_error()) };
         report.finish()?;
-        let readout_unit = readout_unit.map_err(|fault| document.error([document.locate(&fault)], coloured))?;
         // A run keeps the whole experiment in one file.
         if let Some(shared) = shared {
             document.set(&format!("network={}", shared.text().trim()))?;
@@ -200,7 +230,12 @@ impl Experiment {
         &self.description.learning
     }
 
-    /// What it is shown.
+    /// The data set, as the file names it.
+    pub fn source(&self) -> &Source {
+        &self.description.data
+    }
+
+    /// How views of it are made.
     pub fn views(&self) -> &Views {
         &self.description.views
     }
@@ -238,7 +273,28 @@ impl Experiment {
         let dataset = self.description.data.load(&self.base, data)?;
         check_input(&self.network, &dataset)?;
         trainer::check(self.training(), self.views(), &dataset)?;
+        self.check_memory(self.training().pairs)?;
         Ok(dataset)
+    }
+
+    /// Whether a simulation for batches of `pairs` has room in the machine's memory, as far as the system tells.
+    ///
+    /// # Errors
+    /// It has not, naming both sizes.
+    pub fn check_memory(&self, pairs: usize) -> Result<()> {
+        let keep_stored = self.plan().keeps_stored(&self.network);
+        let needed = State::estimate(&self.network, pairs, keep_stored);
+        let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+            line.trim().strip_suffix("kB")?.trim().parse::<u128>().ok()
+        });
+        match free.map(|kilobytes| kilobytes * 1024) {
+            Some(free) if needed > free => Err(Error::usage(
+                format!("{pairs} pairs need about {} MB of memory, but {} MB are free", needed >> 20, free >> 20),
+                "lower training.pairs, or the units of the largest populations and projections",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The simulation at its start.
@@ -261,13 +317,7 @@ impl Description {
             .chain(within("data", self.data.faults()))
             .chain(within("views", self.views.faults()))
             .collect();
-        if self.training.pairs < 2 {
-            faults.push(Fault::new(
-                "training.pairs",
-                format!("a batch of {} has no negative pairs", self.training.pairs),
-                "use at least 2, such as 500",
-            ));
-        }
+        faults.extend(Training::pairs_fault(self.training.pairs));
         if self.readout.batch == 0 {
             faults.push(Fault::new(
                 "readout.batch",
@@ -279,25 +329,31 @@ impl Description {
         faults
     }
 
-    /// The unit to read out: the one named, or the one below the last head.
-    fn readout_unit(&self, network: &Network) -> std::result::Result<UnitId, Fault> {
+    /// The fault of a read-out that names no unit of the network.
+    fn unknown_readout(&self, names: &[&str]) -> Option<Fault> {
+        let name = self.readout.unit.as_deref().filter(|name| !names.contains(name))?;
+        Some(Fault::new(
+            "readout.unit",
+            format!("there is no unit {name:?}"),
+            did_you_mean(name, names.iter().copied()),
+        ))
+    }
+
+    /// The unit to read out: the one named, or the one below the last head, unless that is an input.
+    fn readout_unit(&self, network: &Network) -> Option<UnitId> {
         if let Some(name) = &self.readout.unit {
-            return network.find(name).ok_or_else(|| {
-                let names: Vec<&str> = network.units().iter().map(|unit| unit.name.as_str()).collect();
-                Fault::new(
-                    "readout.unit",
-                    format!("there is no unit {name:?}"),
-                    format!("use one of {}", names.join(", ")),
-                )
-            });
+            return network.find(name);
         }
         let below = network.heads().last().and_then(|&head| network.afferents(head).last());
-        below.map(|projection| network.projection(projection).from).ok_or_else(|| {
-            Fault::new(
-                "readout",
-                "no unit stands below the last head",
-                "name the unit to read out: readout: (unit: \"v1\")",
-            )
-        })
+        below.map(|projection| network.projection(projection).from).filter(|&unit| !network.unit(unit).input)
     }
+}
+
+/// The fault of a network whose last head stands on an input, where nothing is learned to be read out.
+fn nothing_to_read_out() -> Fault {
+    Fault::new(
+        "readout",
+        "no unit that learns stands below the last head",
+        "name the unit to read out: readout: (unit: \"head\")",
+    )
 }

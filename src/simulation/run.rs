@@ -1,7 +1,7 @@
 //! A run directory: one training run on disk, whole at every moment, owned by one process at a time.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,10 @@ pub struct Manifest {
     pub base: PathBuf,
     /// The folder given with `--data`, if any.
     pub data: Option<PathBuf>,
+    /// Digest of the images and labels that it learns from and is tested on.
+    pub dataset: String,
+    /// Instruction set of the kernels: another one rounds otherwise.
+    pub isa: String,
 }
 
 /// An open run directory; the lock on it is held until it is dropped.
@@ -31,40 +35,67 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
+    /// Whether a run could be started in `path`; nothing is written.
+    ///
+    /// # Errors
+    /// The directory holds foreign files, or a run that `force` does not allow to replace.
+    pub fn check(path: &Path, force: bool) -> Result<()> {
+        let entries = match fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotADirectory => {
+                return Err(Error::file(path, "is not a folder", "choose another --out"));
+            }
+            Err(source) => return Err(Error::Io { path: path.to_path_buf(), source }),
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !FILES.contains(&name.as_str()) && name != LOCK && !name.starts_with(UNFINISHED) {
+                let problem = format!("holds {name:?}, which is not a run's");
+                return Err(Error::file(path, problem, "choose an empty or new folder as --out"));
+            }
+        }
+        if path.join(LOCK).exists() {
+            lock(path)?;
+        }
+        if force || !path.join(MANIFEST).exists() {
+            return Ok(());
+        }
+        let shown = path.display();
+        let (state, remedy) = if path.join(SUMMARY).exists() {
+            ("a complete run", "choose another --out, or --force to replace it".to_string())
+        } else {
+            ("an unfinished run", format!("go on with --resume {shown}, or --force to start anew"))
+        };
+        Err(Error::file(path, format!("holds {state}"), remedy))
+    }
+
     /// Starts a run in `path`, which must not hold one yet. With `force`, a run that is there is removed, unless
     /// another process is at work on it.
     ///
     /// # Errors
-    /// The directory holds a run or foreign files, is in use, or cannot be written.
+    /// As for [`RunDirectory::check`]; also if the directory is in use or cannot be written.
     pub fn create(path: &Path, experiment: &str, manifest: &Manifest, force: bool) -> Result<RunDirectory> {
+        RunDirectory::check(path, force)?;
         fs::create_dir_all(path).map_err(Error::io(path))?;
         let run = RunDirectory { path: path.to_path_buf(), _lock: lock(path)? };
-        let holds = |file: &Path| file.exists();
-        let shown = path.display();
-        if holds(&run.manifest()) {
-            if !force {
-                let (state, remedy) = if holds(&run.summary()) {
-                    ("a complete run", "choose another --out, or --force to replace it".to_string())
-                } else {
-                    ("an unfinished run", format!("go on with --resume {shown}, or --force to start anew"))
-                };
-                return Err(Error::file(path, format!("holds {state}"), remedy));
-            }
-            for file in [run.manifest(), run.experiment(), run.metrics(), run.checkpoint(), run.summary()] {
-                if holds(&file) {
-                    fs::remove_file(&file).map_err(Error::io(&file))?;
-                }
-            }
-        } else if fs::read_dir(path).map_err(Error::io(path))?.flatten().any(|entry| entry.file_name() != LOCK) {
-            return Err(Error::file(
-                path,
-                "holds files that are not a run's",
-                "choose an empty or new folder as --out",
-            ));
+        run.sweep()?;
+        for file in FILES.iter().map(|name| path.join(name)).filter(|file| file.exists()) {
+            fs::remove_file(&file).map_err(Error::io(&file))?;
         }
+        // The manifest comes last: with it, all that a run needs is there.
         write_atomically(&run.experiment(), experiment.as_bytes())?;
-        write_json(&run.manifest(), manifest)?;
+        write_json(&path.join(MANIFEST), manifest)?;
         Ok(run)
+    }
+
+    /// Removes what a process left that was killed while it wrote.
+    fn sweep(&self) -> Result<()> {
+        let entries = fs::read_dir(&self.path).map_err(Error::io(&self.path))?;
+        for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+            fs::remove_file(entry.path()).map_err(Error::io(entry.path()))?;
+        }
+        Ok(())
     }
 
     /// Opens a run that was started before.
@@ -72,16 +103,9 @@ impl RunDirectory {
     /// # Errors
     /// There is no run, another process is at work on it, or its files cannot be read.
     pub fn open(path: &Path) -> Result<(RunDirectory, Manifest)> {
-        let file = path.join(MANIFEST);
-        if !file.exists() {
-            return Err(Error::file(
-                path,
-                format!("is not a run directory: it has no {MANIFEST}"),
-                "name one that `synlocal train` made",
-            ));
-        }
-        let run = RunDirectory { path: path.to_path_buf(), _lock: lock(path)? };
         let manifest = read_manifest(path)?;
+        let run = RunDirectory { path: path.to_path_buf(), _lock: lock(path)? };
+        run.sweep()?;
         Ok((run, manifest))
     }
 
@@ -97,7 +121,7 @@ impl RunDirectory {
 
     /// Metrics, one JSON object a line.
     pub fn metrics(&self) -> PathBuf {
-        self.path.join("metrics.jsonl")
+        self.path.join(METRICS)
     }
 
     /// The latest checkpoint.
@@ -107,31 +131,36 @@ impl RunDirectory {
 
     /// The result as a picture.
     pub fn picture(&self) -> PathBuf {
-        self.path.join("result.svg")
+        self.path.join(PICTURE)
     }
 
     /// The result; it is there when the run is complete.
     pub fn summary(&self) -> PathBuf {
-        self.path.join("summary.json")
-    }
-
-    fn manifest(&self) -> PathBuf {
-        self.path.join(MANIFEST)
+        self.path.join(SUMMARY)
     }
 }
 
 /// Where a run directory keeps its experiment, complete in one file.
 pub fn experiment_of(run: &Path) -> PathBuf {
-    run.join("experiment.ron")
+    run.join(EXPERIMENT)
 }
 
 /// Where a run directory keeps its latest checkpoint.
 pub fn checkpoint_of(run: &Path) -> PathBuf {
-    run.join("checkpoint.safetensors")
+    run.join(CHECKPOINT)
 }
 
+const EXPERIMENT: &str = "experiment.ron";
+const METRICS: &str = "metrics.jsonl";
+const CHECKPOINT: &str = "checkpoint.safetensors";
+const SUMMARY: &str = "summary.json";
+const PICTURE: &str = "result.svg";
 const MANIFEST: &str = "run.json";
 const LOCK: &str = "run.lock";
+/// All that a run leaves but its lock; what tells most of its state goes first when a run is replaced.
+const FILES: [&str; 6] = [SUMMARY, PICTURE, METRICS, CHECKPOINT, EXPERIMENT, MANIFEST];
+/// How names of files begin that are being written.
+const UNFINISHED: &str = ".synlocal-";
 
 /// Reads what a run directory says about its origin.
 ///
@@ -139,12 +168,12 @@ const LOCK: &str = "run.lock";
 /// There is no run, or its manifest is damaged.
 pub fn read_manifest(path: &Path) -> Result<Manifest> {
     let file = path.join(MANIFEST);
-    let text = fs::read_to_string(&file).map_err(|_| {
-        Error::file(
-            path,
-            format!("is not a run directory: it has no {MANIFEST}"),
-            "name one that `synlocal train` made",
-        )
+    let text = fs::read_to_string(&file).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => {
+            let problem = format!("is not a run directory: it has no {MANIFEST}");
+            Error::file(path, problem, "name one that `synlocal train` made")
+        }
+        _ => Error::Io { path: file.clone(), source },
     })?;
     serde_json::from_str(&text).map_err(|error| Error::file(&file, format!("is damaged: {error}"), "train anew"))
 }
@@ -164,7 +193,12 @@ fn lock(path: &Path) -> Result<File> {
 /// Writes a file so that its place holds the old or the new content, never a part.
 pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io(folder))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(UNFINISHED);
+    // As readable as any file that the user makes, not as private as temporary files are.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder).map_err(Error::io(folder))?;
     file.write_all(content).and_then(|()| file.as_file().sync_all()).map_err(Error::io(path))?;
     file.persist(path).map_err(|error| Error::Io { path: path.to_path_buf(), source: error.error })?;
     Ok(())

@@ -144,12 +144,12 @@ impl<'a> Trainer<'a> {
                 pairs += self.training.pairs as u64;
                 progress(Progress {
                     steps: self.position.epoch * batches + self.position.batch,
-                    steps_in_all: self.training.epochs * batches,
+                    steps_in_all: self.training.epochs.saturating_mul(batches),
                     epoch: self.position.epoch + 1,
                     found,
                 });
             }
-            let learned = (batches - first_batch) * self.training.pairs as u64;
+            let learned = batches.saturating_sub(first_batch) * self.training.pairs as u64;
             let epoch = Epoch {
                 epoch: self.position.epoch + 1,
                 updates: self.simulation.state().updates(),
@@ -157,6 +157,9 @@ impl<'a> Trainer<'a> {
                 active: self.position.found.active_share(),
                 pairs_per_s: learned as f64 / epoch_start.elapsed().as_secs_f64(),
             };
+            if !self.simulation.is_finite() {
+                return Err(diverged(format!("weights left the finite numbers in epoch {}", epoch.epoch)));
+            }
             self.position = Position { epoch: self.position.epoch + 1, ..Position::default() };
             epoch_done(self, epoch)?;
         }
@@ -178,10 +181,12 @@ impl<'a> Trainer<'a> {
         self.views.draw(self.dataset, samples, stream, epoch, 1, &mut self.current);
         let found = self.simulation.step(&self.stored, &self.current);
         if !found.loss.is_finite() {
-            return Err(Error::Diverged {
-                problem: format!("the loss became {} in epoch {}, batch {}", found.loss, epoch + 1, batch + 1),
-                remedy: "lower the learning rate; the last checkpoint is from before".to_string(),
-            });
+            return Err(diverged(format!(
+                "the loss became {} in epoch {}, batch {}",
+                found.loss,
+                epoch + 1,
+                batch + 1
+            )));
         }
         self.position.batch += 1;
         self.position.found.add(found);
@@ -191,4 +196,9 @@ impl<'a> Trainer<'a> {
     fn stream(&self) -> Stream {
         Stream::new(self.training.seed)
     }
+}
+
+/// The end of a run whose numbers were lost.
+fn diverged(problem: String) -> Error {
+    Error::Diverged { problem, remedy: "lower the learning rate and train anew".to_string() }
 }

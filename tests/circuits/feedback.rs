@@ -93,7 +93,7 @@ fn a_plastic_projection_that_no_error_reaches_is_a_fault() {
         &fault(UNITS, &chain, "", None),
         "projection v1->v2 learns, but no feedback reaches v2",
         r#"(from: "v1", to: "v2", map: Conv(channels: 4, kernel: 3, pad: 1))"#,
-        r#"add (from: "head", to: "v2", wiring: Fixed) to feedback, or set plastic: false"#,
+        r#"add (from: "head", to: "v2", wiring: Fixed) to feedback, set plastic: false, or let a rule wire it: learning: (rule: Urf)"#,
     );
     // The way down is told through units that learn nothing themselves.
     let chain = CHAIN.replace(
@@ -110,7 +110,7 @@ fn a_plastic_projection_that_no_error_reaches_is_a_fault() {
         &message,
         "projection eye->v1 learns, but no feedback reaches v1",
         r#"(from: "eye", to: "v1", map: Conv(channels: 4, kernel: 3, pad: 1))"#,
-        r#"add (from: "head", to: "v2", wiring: Fixed) to feedback, or set plastic: false"#,
+        r#"add (from: "head", to: "v2", wiring: Fixed) to feedback, set plastic: false, or let a rule wire it: learning: (rule: Urf)"#,
     );
     // All three learn, and each missing link is asked for once.
     let message = fault(UNITS, CHAIN, r#"(from: "v2", to: "v1", wiring: Fixed)"#, None);
