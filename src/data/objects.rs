@@ -34,10 +34,9 @@ pub const SHAPE: Shape = Shape::new(3, 32, 32);
 
 /// How far two moments of one object may lie apart.
 ///
-/// What both moments share is what can be learned, and colours are an easier thing to share than a shape. A small
-/// convolutional network (16 to 128 maps, batch normalisation, NT-Xent, 4,000 images, 10 epochs) whose random read-out is
-/// 31 % stays at 30 to 33 % from deformed images, from moments before one backdrop, and from moments before changing
-/// ones; once the skin changes too it reaches 56 %, and 75 % after 30 epochs.
+/// What both moments share is what can be learned, and colours are easier to share than a shape. The circuit of
+/// `networks/quickstart.ron`, untrained at 35.3 % (seed 1, test images), learns its way to 40.8 % from deformed images,
+/// to 40.8 % from moments that keep the skin, and to 51.2 % from moments that change it too.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Moments {
