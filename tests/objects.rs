@@ -98,7 +98,7 @@ fn moment(dataset: &Dataset, moments: Moments, view: u64) -> Vec<f32> {
     out
 }
 
-const STILL: Moments = Moments { turn: 0.0, shift: 0.0, light: 0.0, surroundings: 0.0 };
+const STILL: Moments = Moments { turn: 0.0, shift: 0.0, light: 0.0, surroundings: 0.0, skin: 0.0 };
 
 #[test]
 fn with_every_strength_zero_a_moment_is_the_image() {
@@ -118,6 +118,7 @@ fn each_strength_alone_changes_the_pixels_and_never_the_class() {
         Moments { shift: 0.2, ..STILL },
         Moments { light: 1.0, ..STILL },
         Moments { surroundings: 1.0, ..STILL },
+        Moments { skin: 1.0, ..STILL },
     ] {
         let moved = moment(&dataset, moments, 0);
         for (index, (moved, still)) in moved.chunks(3072).zip(still.chunks(3072)).enumerate() {

@@ -202,8 +202,8 @@ fn every_strength_out_of_range_is_a_fault_at_its_field() {
         ["affine", "hue", "saturation", "flip", "warp_fraction"]
     );
     assert_eq!(
-        places("Moments(turn: 200, shift: -0.1, light: 2, surroundings: NaN)"),
-        ["turn", "shift", "light", "surroundings"]
+        places("Moments(turn: 200, shift: -0.1, light: 2, surroundings: NaN, skin: -1)"),
+        ["turn", "shift", "light", "surroundings", "skin"]
     );
 }
 

