@@ -68,6 +68,12 @@ fn bars(svg: &mut String, chance: f64, rows: [(String, f64, &str); 3]) {
     let [left, top, width, height] = BARS;
     let across = |percent: f64| width * percent / 100.0;
     frame(svg, BARS);
+    let x = left + across(chance);
+    let _ = writeln!(
+        svg,
+        "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top}\" y2=\"{:.1}\" stroke=\"#c44\" stroke-dasharray=\"4 3\"/>",
+        top + height
+    );
     let row = height / rows.len() as f64;
     for (index, (what, percent, colour)) in rows.iter().enumerate() {
         let y = top + row * index as f64;
@@ -80,12 +86,6 @@ fn bars(svg: &mut String, chance: f64, rows: [(String, f64, &str); 3]) {
         text(svg, [left + 6.0, bar - 5.0], "start", false, what);
         text(svg, [left + across(*percent) + 6.0, bar + thick / 2.0 + 4.0], "start", true, &format!("{percent:.1}"));
     }
-    let x = left + across(chance);
-    let _ = writeln!(
-        svg,
-        "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top}\" y2=\"{:.1}\" stroke=\"#c44\" stroke-dasharray=\"4 3\"/>",
-        top + height
-    );
     text(svg, [x, top + height + 16.0], "middle", false, "chance");
     text(svg, [left + width, top + height + 16.0], "end", false, "100");
 }
