@@ -9,6 +9,7 @@ mod projection;
 mod spec;
 mod unit;
 
+use petgraph::Direction::{self, Incoming, Outgoing};
 use petgraph::graph::{DiGraph, NodeIndex};
 use smallvec::SmallVec;
 
@@ -28,6 +29,16 @@ pub enum Edge {
     Feedback(FeedbackId),
 }
 
+impl Edge {
+    fn feedforward(self) -> Option<ProjectionId> {
+        if let Edge::Feedforward(id) = self { Some(id) } else { None }
+    }
+
+    fn feedback(self) -> Option<FeedbackId> {
+        if let Edge::Feedback(id) = self { Some(id) } else { None }
+    }
+}
+
 /// A sound network.
 #[derive(Debug, Clone)]
 pub struct Network {
@@ -35,7 +46,6 @@ pub struct Network {
     feedforward: Vec<Projection>,
     feedback: Vec<Feedback>,
     graph: DiGraph<UnitId, Edge>,
-    ends: Vec<Ends>,
     /// The feedback that answers each feedforward projection.
     answers: Vec<Option<FeedbackId>>,
     inputs: SmallVec<[UnitId; 1]>,
@@ -43,14 +53,6 @@ pub struct Network {
     /// Whether an error can arrive at each unit.
     reached: Vec<bool>,
     needs_error: Vec<bool>,
-}
-
-/// What begins and ends in one unit, in declaration order: the graph itself promises no order.
-#[derive(Debug, Clone, Default)]
-struct Ends {
-    afferents: SmallVec<[ProjectionId; 2]>,
-    efferents: SmallVec<[ProjectionId; 2]>,
-    feedback: SmallVec<[FeedbackId; 2]>,
 }
 
 impl Network {
@@ -84,34 +86,42 @@ impl Network {
         reached: Vec<bool>,
     ) -> Network {
         let mut graph = DiGraph::with_capacity(units.len(), feedforward.len() + feedback.len());
-        let mut ends = vec![Ends::default(); units.len()];
         let mut answers = vec![None; feedforward.len()];
         let node = |unit: UnitId| NodeIndex::new(unit.0);
         for index in 0..units.len() {
             graph.add_node(UnitId(index));
         }
         for (index, projection) in feedforward.iter().enumerate() {
-            let id = ProjectionId(index);
-            graph.add_edge(node(projection.from), node(projection.to), Edge::Feedforward(id));
-            ends[projection.from.0].efferents.push(id);
-            ends[projection.to.0].afferents.push(id);
+            graph.add_edge(node(projection.from), node(projection.to), Edge::Feedforward(ProjectionId(index)));
         }
         for (index, answer) in feedback.iter().enumerate() {
-            let id = FeedbackId(index);
-            graph.add_edge(node(answer.from), node(answer.to), Edge::Feedback(id));
-            ends[answer.from.0].feedback.push(id);
-            answers[answer.partner.0] = Some(id);
+            graph.add_edge(node(answer.from), node(answer.to), Edge::Feedback(FeedbackId(index)));
+            answers[answer.partner.0] = Some(FeedbackId(index));
         }
-        let mut needs_error: Vec<bool> = (0..units.len())
-            .map(|unit| reached[unit] && ends[unit].afferents.iter().any(|id| feedforward[id.0].plastic))
-            .collect();
+        let mut needs_error = vec![false; units.len()];
+        for projection in feedforward.iter().filter(|projection| projection.plastic && reached[projection.to.0]) {
+            needs_error[projection.to.0] = true;
+        }
         // Each pass takes the need one feedback projection further up.
         while let Some(answer) = feedback.iter().find(|answer| needs_error[answer.to.0] && !needs_error[answer.from.0])
         {
             needs_error[answer.from.0] = true;
         }
         let inputs = (0..units.len()).map(UnitId).filter(|unit| units[unit.0].input).collect();
-        Network { units, feedforward, feedback, graph, ends, answers, inputs, heads, reached, needs_error }
+        Network { units, feedforward, feedback, graph, answers, inputs, heads, reached, needs_error }
+    }
+
+    /// What begins or ends in a unit, in declaration order: the graph itself promises no order.
+    fn ends<T: Ord>(
+        &self,
+        unit: UnitId,
+        way: Direction,
+        kind: impl Fn(Edge) -> Option<T>,
+    ) -> smallvec::IntoIter<[T; 4]> {
+        let edges = self.graph.edges_directed(NodeIndex::new(unit.0), way);
+        let mut ends: SmallVec<[T; 4]> = edges.filter_map(|edge| kind(*edge.weight())).collect();
+        ends.sort_unstable();
+        ends.into_iter()
     }
 
     /// All units, in declaration order.
@@ -170,18 +180,18 @@ impl Network {
     }
 
     /// The feedforward projections that begin in a unit.
-    pub fn efferents(&self, unit: UnitId) -> impl ExactSizeIterator<Item = ProjectionId> + '_ {
-        self.ends[unit.0].efferents.iter().copied()
+    pub fn efferents(&self, unit: UnitId) -> impl ExactSizeIterator<Item = ProjectionId> + use<> {
+        self.ends(unit, Outgoing, Edge::feedforward)
     }
 
     /// The feedforward projections that end in a unit; none in an input.
-    pub fn afferents(&self, unit: UnitId) -> impl ExactSizeIterator<Item = ProjectionId> + '_ {
-        self.ends[unit.0].afferents.iter().copied()
+    pub fn afferents(&self, unit: UnitId) -> impl ExactSizeIterator<Item = ProjectionId> + use<> {
+        self.ends(unit, Incoming, Edge::feedforward)
     }
 
     /// The feedback projections that carry a unit's error down.
-    pub fn feedback_from(&self, unit: UnitId) -> impl ExactSizeIterator<Item = FeedbackId> + '_ {
-        self.ends[unit.0].feedback.iter().copied()
+    pub fn feedback_from(&self, unit: UnitId) -> impl ExactSizeIterator<Item = FeedbackId> + use<> {
+        self.ends(unit, Outgoing, Edge::feedback)
     }
 
     /// The feedback projection that answers a feedforward one.
