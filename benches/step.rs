@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use synlocal::kernels::Isa;
 use synlocal::learning::Rule;
 use synlocal::rng::Stream;
-use synlocal::simulation::Experiment;
+use synlocal::simulation::{Batch, Experiment};
 
 const PAIRS: usize = 50;
 
@@ -24,10 +24,10 @@ fn steps(criterion: &mut Criterion) {
         let mut rng = Stream::new(1).rng();
         let mut view = || (0..PAIRS * experiment.input_shape().len()).map(|_| rng.uniform()).collect::<Vec<f32>>();
         let (stored, current) = (view(), view());
-        let first = simulation.step(&stored, &current);
+        let first = simulation.step(Batch::views(&stored, &current));
         assert!(first.loss.is_finite() && first.active > 0, "a step on random views has a loss and active pairs");
         group.bench_function(rule.name(), |bencher| {
-            bencher.iter(|| black_box(simulation.step(&stored, &current)));
+            bencher.iter(|| black_box(simulation.step(Batch::views(&stored, &current))));
         });
     }
     group.finish();

@@ -1,8 +1,8 @@
 //! Losses: what the error-computing layer makes of the stored and the current embedding of a batch.
 //!
-//! A loss sees embeddings only, as plain `[sample][unit]` rows, and writes errors of the same form: the derivative of
-//! the loss with respect to each embedding value. Each loss is one file; the enum below is the list that a circuit
-//! file chooses from.
+//! A loss sees embeddings only (and labels, if it is a supervised reference), as plain `[sample][unit]` rows, and writes
+//! errors of the same form: the derivative of the loss with respect to each embedding value. Each loss is one file;
+//! the table below is the list that a circuit file chooses from.
 
 mod contrastive_hinge;
 
@@ -11,13 +11,82 @@ use serde::{Deserialize, Serialize};
 pub use contrastive_hinge::{ContrastiveHinge, Negatives};
 
 use crate::fault::Fault;
+use crate::shape::Shape;
 
-/// The loss of an experiment, as its file names it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Loss {
+/// What a loss makes of the view that was shown first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredView {
+    /// It is never shown.
+    Absent,
+    /// Its embedding is a constant (the paper's gradient block).
+    Constant,
+    /// Errors reach it, too.
+    Learns,
+}
+
+/// Which unit's embedding of the stored view a current embedding is set against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// The head's own.
+    Head,
+    /// That of the unit which drives the head: the head predicts it.
+    Below,
+}
+
+/// What each loss says of itself, and what it does.
+trait Criterion {
+    fn stored_view(&self) -> StoredView;
+
+    fn memory(&self) -> Memory {
+        Memory::Head
+    }
+
+    /// Whether it compares with labels.
+    fn is_supervised(&self) -> bool {
+        false
+    }
+
+    /// See [`Loss::compare`].
+    fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison;
+
+    /// What is wrong with its numbers, at places that are its fields.
+    fn faults(&self) -> Vec<Fault>;
+}
+
+macro_rules! losses {
+    ($($(#[$doc:meta])* $name:ident;)*) => {
+        /// The loss of an experiment, as its file names it.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub enum Loss {
+            $($(#[$doc])* $name($name),)*
+        }
+
+        impl Loss {
+            /// Every loss with its default settings.
+            pub fn all() -> Vec<Loss> {
+                vec![$(Loss::$name($name::default())),*]
+            }
+
+            /// The name in circuit files.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Loss::$name(_) => stringify!($name),)*
+                }
+            }
+
+            fn criterion(&self) -> &dyn Criterion {
+                match self {
+                    $(Loss::$name(criterion) => criterion,)*
+                }
+            }
+        }
+    };
+}
+
+losses! {
     /// Positive pairs within one margin, negative pairs beyond another, by L1 distance.
-    ContrastiveHinge(ContrastiveHinge),
+    ContrastiveHinge;
 }
 
 impl Default for Loss {
@@ -27,38 +96,53 @@ impl Default for Loss {
 }
 
 impl Loss {
-    /// Whether errors reach the stored view too; otherwise it is a constant (the paper's gradient block).
-    pub fn stored_view_learns(&self) -> bool {
-        match self {
-            Loss::ContrastiveHinge(hinge) => hinge.stored_view_learns(),
-        }
+    /// What becomes of the stored view.
+    pub fn stored_view(&self) -> StoredView {
+        self.criterion().stored_view()
     }
 
-    /// Sets the embeddings of the two views against each other. `current` and `stored` are `[sample][unit]` rows of
-    /// `units` values; errors are written in full. `items` is a workspace of one entry a sample.
-    pub fn compare(&self, embeddings: Embeddings<'_>, errors: Errors<'_>, items: &mut [Comparison]) -> Comparison {
-        match self {
-            Loss::ContrastiveHinge(hinge) => hinge.compare(embeddings, errors, items),
-        }
+    /// Whose embedding of the stored view is remembered.
+    pub fn memory(&self) -> Memory {
+        self.criterion().memory()
+    }
+
+    /// Whether labels reach the loss: a supervised reference, which no local circuit has.
+    pub fn is_supervised(&self) -> bool {
+        self.criterion().is_supervised()
+    }
+
+    /// Sets the embeddings of the two views against each other; errors are written in full. After the first call with a
+    /// batch of some size, none of that size or less asks for memory.
+    pub fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
+        self.criterion().compare(seen, errors, workspace)
     }
 
     /// What is wrong with the loss's own numbers.
     pub fn faults(&self) -> Vec<Fault> {
-        match self {
-            Loss::ContrastiveHinge(hinge) => hinge.faults(),
-        }
+        self.criterion().faults()
     }
+}
+
+/// What a loss works with between seeing and telling; kept from batch to batch.
+#[derive(Debug, Clone, Default)]
+pub struct Workspace {
+    /// What was found for each item.
+    pub(super) items: Vec<Comparison>,
+    /// Whatever numbers the loss needs.
+    pub(super) numbers: Vec<f32>,
 }
 
 /// The embeddings of one batch, `[sample][unit]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Embeddings<'a> {
-    /// Units of the embedding.
-    pub units: usize,
-    /// Embeddings of the stored view, from short-term memory.
+    /// Shape of one embedding; its length is that of a row.
+    pub shape: Shape,
+    /// Embeddings of the stored view, from short-term memory; empty for a loss that has no use for them.
     pub stored: &'a [f32],
     /// Embeddings of the current view.
     pub current: &'a [f32],
+    /// The class of each item; empty for a loss that is not supervised.
+    pub labels: &'a [u8],
 }
 
 /// Where the errors of one batch go, `[sample][unit]`.
@@ -79,6 +163,13 @@ pub struct Comparison {
     pub active: u64,
     /// Pairs that were compared.
     pub pairs: u64,
+}
+
+impl Embeddings<'_> {
+    /// Items of the batch.
+    pub fn samples(&self) -> usize {
+        self.current.len() / self.shape.len()
+    }
 }
 
 impl Comparison {

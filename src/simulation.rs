@@ -12,7 +12,8 @@ pub use run::{Manifest, RunDirectory, checkpoint_of, experiment_of, read_manifes
 pub(crate) use run::{write_atomically, write_json};
 pub use trainer::{Epoch, Outcome, Progress, Trainer};
 
-use executor::{Executor, World};
+pub use executor::Batch;
+use executor::Executor;
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -44,9 +45,9 @@ impl Simulation {
 
     /// The same on a given instruction set.
     pub fn on(isa: Isa, network: Network, learning: Learning, pairs: usize, seed: u64) -> Simulation {
-        let plan = Plan::compile(&network, passage(&learning));
-        let keep_stored = plan.keeps_stored(&network);
-        let state = State::new(&network, &learning.optimizer, isa, pairs, keep_stored, seed);
+        let plan = Plan::compile(&network, Passage::learning(&learning.loss, network.heads()));
+        let (places, keep_stored) = (plan.places(&network), plan.keeps_stored(&network));
+        let state = State::new(&network, &learning.optimizer, isa, pairs, &places, keep_stored, seed);
         Simulation { network, learning, plan, state }
     }
 
@@ -75,24 +76,20 @@ impl Simulation {
         self.state.clear_work();
     }
 
-    /// One learning step on two views of a batch, each `[sample][channel][row][column]` in the input's shape.
+    /// One learning step.
     ///
     /// # Panics
-    /// If the views differ in length, are no whole images, or are more than the simulation was made for.
-    pub fn step(&mut self, stored: &[f32], current: &[f32]) -> Comparison {
-        self.step_observed(stored, current, &mut |_, _| {})
+    /// If the views differ in length, are no whole images, or are more than the simulation was made for; if a
+    /// supervised loss is not given a label for each.
+    pub fn step(&mut self, batch: Batch<'_>) -> Comparison {
+        self.step_observed(batch, &mut |_, _| {})
     }
 
     /// A learning step under the eyes of `observer`, which is shown every step of the plan and the state after it.
-    pub fn step_observed(
-        &mut self,
-        stored: &[f32],
-        current: &[f32],
-        observer: &mut dyn FnMut(Step, &State),
-    ) -> Comparison {
+    pub fn step_observed(&mut self, batch: Batch<'_>, observer: &mut dyn FnMut(Step, &State)) -> Comparison {
         let Simulation { network, learning, plan, state } = self;
-        state.begin(samples(network, stored, current));
-        let executor = executor(network, learning, World { stored, current });
+        state.begin(samples(network, learning, batch));
+        let executor = executor(network, learning, batch);
         let mut found = Comparison::default();
         for &step in plan.steps() {
             executor.take(step, state, &mut found);
@@ -104,12 +101,14 @@ impl Simulation {
 
     /// A learning step without a plan: the scheduler walks and each event is executed as it happens. It gives the same
     /// bits as [`Simulation::step`].
-    pub fn walk(&mut self, stored: &[f32], current: &[f32]) -> Comparison {
+    pub fn walk(&mut self, batch: Batch<'_>) -> Comparison {
         let Simulation { network, learning, state, .. } = self;
-        state.begin(samples(network, stored, current));
-        let executor = executor(network, learning, World { stored, current });
+        state.begin(samples(network, learning, batch));
+        let executor = executor(network, learning, batch);
         let mut found = Comparison::default();
-        walk(network, passage(learning), &mut |step| executor.take(step, state, &mut found));
+        walk(network, Passage::learning(&learning.loss, network.heads()), &mut |step| {
+            executor.take(step, state, &mut found)
+        });
         state.tick();
         found
     }
@@ -122,7 +121,7 @@ impl Simulation {
         let plan = Plan::compile(network, Passage::Perceiving(&[unit]));
         for batch in images.chunks(image * state.capacity()) {
             state.begin(batch.len() / image);
-            let executor = executor(network, learning, World { stored: &[], current: batch });
+            let executor = executor(network, learning, Batch::views(&[], batch));
             for &step in plan.steps() {
                 executor.take(step, state, &mut Comparison::default());
             }
@@ -174,22 +173,18 @@ pub fn check_input(network: &Network, dataset: &Dataset) -> Result<()> {
     }
 }
 
-fn passage(learning: &Learning) -> Passage<'static> {
-    match learning.staging {
-        Staging::EndToEnd => Passage::Learning { stored_view_learns: learning.loss.stored_view_learns() },
-    }
-}
-
-fn executor<'a>(network: &'a Network, learning: &'a Learning, world: World<'a>) -> Executor<'a> {
-    Executor { network, loss: &learning.loss, optimizer: &learning.optimizer, rule: learning.rule.credit(), world }
+fn executor<'a>(network: &'a Network, learning: &'a Learning, batch: Batch<'a>) -> Executor<'a> {
+    Executor { network, loss: &learning.loss, optimizer: &learning.optimizer, rule: learning.rule.credit(), batch }
 }
 
 /// Images in each of two views.
-fn samples(network: &Network, stored: &[f32], current: &[f32]) -> usize {
+fn samples(network: &Network, learning: &Learning, batch: Batch<'_>) -> usize {
     let image = input_len(network);
-    assert_eq!(stored.len(), current.len(), "two views of one batch");
-    assert!(current.len().is_multiple_of(image), "{} values are no whole images of {image}", current.len());
-    current.len() / image
+    assert_eq!(batch.stored.len(), batch.current.len(), "two views of one batch");
+    assert!(batch.current.len().is_multiple_of(image), "{} values are no whole images of {image}", batch.current.len());
+    let samples = batch.current.len() / image;
+    assert!(!learning.loss.is_supervised() || batch.labels.len() == samples, "a label for each of {samples} images");
+    samples
 }
 
 /// Values of one image, which is the same for every input.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use synlocal::kernels::Isa;
 use synlocal::learning::Rule;
 use synlocal::rng::Stream;
-use synlocal::simulation::Experiment;
+use synlocal::simulation::{Batch, Experiment};
 
 /// The system's allocator, counting.
 struct Counting;
@@ -45,10 +45,10 @@ fn a_step_after_the_first_allocates_nothing() {
                 let mut view = || (0..20 * experiment.input_shape().len()).map(|_| rng.uniform()).collect::<Vec<f32>>();
                 let (stored, current) = (view(), view());
                 let counted = pool.install(|| {
-                    simulation.step(&stored, &current);
+                    simulation.step(Batch::views(&stored, &current));
                     let before = ALLOCATIONS.load(Ordering::Relaxed);
                     for _ in 0..5 {
-                        simulation.step(&stored, &current);
+                        simulation.step(Batch::views(&stored, &current));
                     }
                     ALLOCATIONS.load(Ordering::Relaxed) - before
                 });

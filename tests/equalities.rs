@@ -7,7 +7,7 @@ use synlocal::loss::{ContrastiveHinge, Loss, Negatives};
 use synlocal::network::{Network, NetworkSpec, Wiring};
 use synlocal::optimizer::Optimizer;
 use synlocal::rng::Stream;
-use synlocal::simulation::{Learning, Simulation};
+use synlocal::simulation::{Batch, Learning, Simulation};
 
 const PAIRS: usize = 6;
 
@@ -82,7 +82,7 @@ fn run(simulation: &mut Simulation, steps: u64) -> Vec<u64> {
     let mut losses = Vec::new();
     for step in 0..steps {
         let (stored, current) = views(step, PAIRS * IMAGE);
-        losses.push(simulation.step(&stored, &current).loss.to_bits());
+        losses.push(simulation.step(Batch::views(&stored, &current)).loss.to_bits());
     }
     losses
 }
@@ -160,7 +160,11 @@ fn the_plan_and_the_live_walk_give_the_same_bits() {
             let mut walked = planned.clone();
             for step in 0..3 {
                 let (stored, current) = views(step, PAIRS * IMAGE);
-                assert_eq!(planned.step(&stored, &current), walked.walk(&stored, &current), "{rule:?}");
+                assert_eq!(
+                    planned.step(Batch::views(&stored, &current)),
+                    walked.walk(Batch::views(&stored, &current)),
+                    "{rule:?}"
+                );
             }
             assert_eq!(bits(&planned), bits(&walked), "{rule:?}");
         }
@@ -183,7 +187,7 @@ fn any_number_of_threads_gives_the_same_bits() {
                     let losses: Vec<u64> = (0..3)
                         .map(|step| {
                             let (stored, current) = views(step, MANY * IMAGE);
-                            simulation.step(&stored, &current).loss.to_bits()
+                            simulation.step(Batch::views(&stored, &current)).loss.to_bits()
                         })
                         .collect();
                     (losses, bits(&simulation))
@@ -223,7 +227,7 @@ fn every_step_changes_only_what_it_says_it_writes() {
     };
     let mut before: Vec<Vec<u32>> = places.iter().map(|place| look(place, simulation.state())).collect();
     let mut changed = 0;
-    simulation.step_observed(&stored, &current, &mut |step, state| {
+    simulation.step_observed(Batch::views(&stored, &current), &mut |step, state| {
         let access = step.access(&network);
         for (place, before) in places.iter().zip(&mut before) {
             let after = look(place, state);
@@ -267,7 +271,7 @@ fn feedback_into_a_unit_that_has_no_use_for_it_rests() {
     let (stored, current) = views(0, PAIRS * 36);
     let start = simulation.get("retina->v1.weight").unwrap().to_vec();
     let frozen = simulation.get("v1->v2.weight").unwrap().to_vec();
-    simulation.step(&stored, &current);
+    simulation.step(Batch::views(&stored, &current));
     assert_ne!(simulation.get("retina->v1.weight").unwrap(), start);
     assert_eq!(simulation.get("v1->v2.weight").unwrap(), frozen);
 }
@@ -305,7 +309,7 @@ fn back_propagation_is_the_derivative_that_finite_differences_give() {
         let simulation = Simulation::new(network(Some(Wiring::Transported), ""), learning, PAIRS, 2).unwrap();
         let (stored, current) = views(0, PAIRS * IMAGE);
         let mut stepped = simulation.clone();
-        stepped.step(&stored, &current);
+        stepped.step(Batch::views(&stored, &current));
         let mut rng = Stream::new(77).rng();
         for (name, _) in forward_bits(&simulation) {
             let start = simulation.get(&name).unwrap().to_vec();
@@ -323,7 +327,7 @@ fn back_propagation_is_the_derivative_that_finite_differences_give() {
                         let mut moved = simulation.clone();
                         let values: Vec<f32> = start.iter().zip(&direction).map(|(w, d)| w + distance * d).collect();
                         moved.set(&name, &values).unwrap();
-                        moved.step(&stored, &current).loss
+                        moved.step(Batch::views(&stored, &current)).loss
                     };
                     let slope: f64 = change.iter().zip(&direction).map(|(c, &d)| c * f64::from(d)).sum();
                     // Far off, hinges, maxima and hardtanh have corners; near, f32 rounds. One distance is between.

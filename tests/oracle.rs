@@ -13,12 +13,12 @@ use synlocal::data::{Padding, Warp, deform};
 use synlocal::document::Document;
 use synlocal::learning::Rule;
 use synlocal::locality::View;
-use synlocal::loss::{ContrastiveHinge, Loss, Negatives};
+use synlocal::loss::{ContrastiveHinge, Loss, Negatives, StoredView};
 use synlocal::network::{Network, NetworkSpec};
 use synlocal::optimizer::Optimizer;
 use synlocal::schedule::Step;
 use synlocal::shape::Shape;
-use synlocal::simulation::{Learning, Simulation};
+use synlocal::simulation::{Batch, Learning, Simulation};
 
 /// Prints past the test runner, which shows what a passing test prints only when asked to.
 macro_rules! say {
@@ -212,28 +212,32 @@ fn end_to_end(case: &Case) -> Supported<Tensors> {
     let before = simulation.clone();
     let mut answers: BTreeMap<String, Vec<f32>> = BTreeMap::new();
     let mut changes = BTreeMap::new();
-    let both = circuit.learning.loss.stored_view_learns();
-    let found = simulation.step_observed(case.input("view0"), case.input("view1"), &mut |step, state| match step {
-        Step::Fire(unit, view) => {
-            let values = state.activity(unit, view);
-            answers.entry(format!("out/act/{}", network.unit(unit).name)).or_default().extend(values);
-        }
-        Step::Gate(unit, View::Current) => {
-            let current = state.error(unit, View::Current);
-            let stored = if both { Vec::new() } else { vec![0.0; current.len()] };
-            let error = answers.entry(format!("out/error/{}", network.unit(unit).name)).or_insert(stored);
-            error.extend(current);
-        }
-        Step::Gate(unit, View::Stored) => {
-            // Errors of the stored view come first in the answers, but last in the plan.
-            let error = answers.get_mut(&format!("out/error/{}", network.unit(unit).name)).unwrap();
-            error.splice(0..0, state.error(unit, View::Stored));
-        }
-        Step::Learn(projection, ..) => {
-            changes.insert(network.projection(projection).name.clone(), state.change(projection).to_vec());
-        }
-        _ => {}
-    });
+    let both = circuit.learning.loss.stored_view() == StoredView::Learns;
+    let found =
+        simulation.step_observed(
+            Batch::views(case.input("view0"), case.input("view1")),
+            &mut |step, state| match step {
+                Step::Fire(unit, view) => {
+                    let values = state.activity(unit, view);
+                    answers.entry(format!("out/act/{}", network.unit(unit).name)).or_default().extend(values);
+                }
+                Step::Gate(unit, View::Current) => {
+                    let current = state.error(unit, View::Current);
+                    let stored = if both { Vec::new() } else { vec![0.0; current.len()] };
+                    let error = answers.entry(format!("out/error/{}", network.unit(unit).name)).or_insert(stored);
+                    error.extend(current);
+                }
+                Step::Gate(unit, View::Stored) => {
+                    // Errors of the stored view come first in the answers, but last in the plan.
+                    let error = answers.get_mut(&format!("out/error/{}", network.unit(unit).name)).unwrap();
+                    error.splice(0..0, state.error(unit, View::Stored));
+                }
+                Step::Learn(projection, ..) => {
+                    changes.insert(network.projection(projection).name.clone(), state.change(projection).to_vec());
+                }
+                _ => {}
+            },
+        );
     answers.insert("out/loss".into(), vec![found.loss as f32]);
     for parameter in case.tensors.keys().filter_map(|name| name.strip_prefix("out/delta/")) {
         let name = circuit.name(parameter);
@@ -274,7 +278,7 @@ fn trajectory(case: &Case) -> Supported<Tensors> {
     let mut losses = Vec::new();
     for step in 0..case.spec["steps"].as_u64().unwrap() {
         let views = (case.input(&format!("view0/{step}")), case.input(&format!("view1/{step}")));
-        losses.push(simulation.step(views.0, views.1).loss as f32);
+        losses.push(simulation.step(Batch::views(views.0, views.1)).loss as f32);
     }
     let mut answers = Tensors::from([("out/losses".to_string(), (Vec::new(), losses))]);
     for parameter in case.tensors.keys().filter_map(|name| name.strip_prefix("out/param/")) {

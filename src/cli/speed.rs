@@ -7,7 +7,7 @@ use super::{Ending, ExperimentArgs, MachineArgs, name_of, say, say_json};
 use crate::error::{Error, Result};
 use crate::report::{EdgeWork, Speed};
 use crate::rng::Stream;
-use crate::simulation::Training;
+use crate::simulation::{Batch, Training};
 
 /// Steps that are run before any is timed: they touch all memory and fill the caches.
 const WARM_UP: usize = 2;
@@ -47,15 +47,17 @@ impl SpeedArgs {
             let mut rng = Stream::new(experiment.training().seed).named("speed").rng();
             let stored: Vec<f32> = (0..values).map(|_| rng.uniform()).collect();
             let current: Vec<f32> = (0..values).map(|_| rng.uniform()).collect();
+            let labels = vec![0; pairs];
+            let batch = Batch { stored: &stored, current: &current, labels: &labels };
             for _ in 0..WARM_UP {
-                simulation.step(&stored, &current);
+                simulation.step(batch);
             }
             simulation.clear_work();
             let mut times = Vec::new();
             let start = Instant::now();
             while times.len() < STEPS || start.elapsed() < TIME {
                 let step = Instant::now();
-                simulation.step(&stored, &current);
+                simulation.step(batch);
                 times.push(step.elapsed().as_secs_f64());
             }
             times.sort_by(f64::total_cmp);

@@ -21,6 +21,8 @@ impl View {
 pub enum Place {
     /// The batch of images outside.
     World(View),
+    /// The classes of these images.
+    Labels,
     /// The summed input of a unit.
     Drive(UnitId, View),
     /// The activity of a unit, and which members of its pooling windows won.

@@ -1,8 +1,10 @@
 //! The buffers of one unit: what it receives, what it says, what it is told.
 
+use std::collections::BTreeSet;
+
+use super::{Place, View};
 use crate::kernels::product::Product;
 use crate::kernels::{Buffer, Layout, Pool};
-use crate::locality::View;
 use crate::network::{LinearMap, Network, UnitId};
 
 /// One unit's part of the state, for a batch.
@@ -20,8 +22,8 @@ pub(super) struct Population {
     pub drive: Buffer,
     /// One trace for each presentation that must be kept apart: both, or one that the current view overwrites.
     pub traces: Vec<Trace>,
-    /// Embeddings, for a unit on which a loss acts.
-    pub embedding: Option<Embedding>,
+    /// Short-term memory: embeddings of the stored view, plain `[sample][unit]`, in a unit that keeps them.
+    pub memory: Vec<f32>,
 }
 
 /// What a unit keeps of one presentation.
@@ -39,22 +41,10 @@ pub(super) struct Trace {
     pub events: Vec<u32>,
 }
 
-/// Plain `[sample][unit]` embeddings of a unit on which a loss acts.
-#[derive(Debug, Clone)]
-pub(super) struct Embedding {
-    /// Of the stored view: short-term memory.
-    pub stored: Vec<f32>,
-    /// Of the current view.
-    pub current: Vec<f32>,
-    /// Errors of the stored view, where it learns.
-    pub stored_error: Vec<f32>,
-    /// Errors of the current view.
-    pub current_error: Vec<f32>,
-}
-
 impl Population {
-    /// Buffers for `samples` samples of a unit; `traces` presentations are kept apart.
-    pub(super) fn new(network: &Network, id: UnitId, samples: usize, traces: usize) -> Self {
+    /// Buffers for `samples` samples of a unit, as far as something reads or writes them; `traces` presentations are
+    /// kept apart.
+    pub(super) fn new(network: &Network, id: UnitId, samples: usize, traces: usize, places: &BTreeSet<Place>) -> Self {
         let unit = network.unit(id);
         let padding = network.efferents(id).map(|p| match network.projection(p).map {
             LinearMap::Conv { pad, .. } => pad,
@@ -70,8 +60,8 @@ impl Population {
         let drive_layout = Layout::new(unit.drive, 0);
         let error_layout = Layout::new(unit.shape, 0);
         let packet_layout = Layout::new(unit.drive, packet_halo);
-        let learns = network.needs_error(id);
-        let is_head = network.heads().contains(&id);
+        let has = |place: fn(UnitId, View) -> Place| View::BOTH.iter().any(|&view| places.contains(&place(id, view)));
+        let (erring, learning) = (has(Place::Error), has(Place::Packet));
         let zeros = |needed: bool, layout: Layout| Buffer::zeros(if needed { samples * layout.sample() } else { 0 });
         let trace = || Trace {
             activity: zeros(true, layout),
@@ -79,11 +69,11 @@ impl Population {
                 Pool::Max(_) if !unit.input => vec![0; samples * error_layout.sample()],
                 _ => Vec::new(),
             },
-            error: zeros(learns, error_layout),
-            packet: zeros(learns, packet_layout),
-            events: vec![0; if learns { samples } else { 0 }],
+            error: zeros(erring, error_layout),
+            packet: zeros(learning, packet_layout),
+            events: vec![0; if learning { samples } else { 0 }],
         };
-        let plain = |needed: bool| vec![0.0; if needed { samples * unit.shape.len() } else { 0 }];
+        let remembers = places.contains(&Place::Memory(id));
         Population {
             drive_layout,
             layout,
@@ -91,12 +81,7 @@ impl Population {
             packet_layout,
             drive: zeros(!unit.input, drive_layout),
             traces: (0..traces).map(|_| trace()).collect(),
-            embedding: is_head.then(|| Embedding {
-                stored: plain(true),
-                current: plain(true),
-                stored_error: plain(traces == 2),
-                current_error: plain(true),
-            }),
+            memory: vec![0.0; if remembers { samples * unit.shape.len() } else { 0 }],
         }
     }
 

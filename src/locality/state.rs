@@ -1,14 +1,16 @@
 //! The state of a simulation and its doors, one for each verb of the engine.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
 use super::population::{Population, slot};
 use super::synapses::{FeedbackSynapses, ForwardSynapses, Work};
-use super::{Change, Signal, Synapse, View};
+use super::{Change, Place, Signal, Synapse, View};
 use crate::kernels::pointwise;
 use crate::kernels::product::Sum;
 use crate::kernels::{Buffer, Isa, Layout};
-use crate::loss::{Comparison, Embeddings, Errors, Loss};
+use crate::loss::{Comparison, Embeddings, Errors, Loss, StoredView, Workspace};
 use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
 use crate::optimizer::Optimizer;
 use crate::rng::Stream;
@@ -25,9 +27,18 @@ pub struct State {
     pub(super) feedback: Vec<FeedbackSynapses>,
     /// Workspaces, shared by all projections and heads.
     scratch: Buffer,
-    items: Vec<Comparison>,
+    rows: Rows,
+    workspace: Workspace,
     /// Updates made so far.
     pub(super) updates: u64,
+}
+
+/// Plain `[sample][unit]` rows for a comparison.
+#[derive(Debug, Clone, Default)]
+struct Rows {
+    current: Vec<f32>,
+    current_error: Vec<f32>,
+    stored_error: Vec<f32>,
 }
 
 /// The multiply-adds since the last [`State::clear_work`], for each projection in declaration order.
@@ -43,18 +54,20 @@ pub struct Tally {
 
 impl State {
     /// The state of `network` before it has seen anything, for batches of up to `samples`, with first weights drawn
-    /// from `seed`. Inner activities of the stored view are kept only if `keep_stored`.
+    /// from `seed`. Of errors and memories it has those among `places`; inner activities of the stored view are kept
+    /// only if `keep_stored`.
     pub fn new(
         network: &Network,
         optimizer: &Optimizer,
         isa: Isa,
         samples: usize,
+        places: &BTreeSet<Place>,
         keep_stored: bool,
         seed: u64,
     ) -> State {
         let traces = if keep_stored { 2 } else { 1 };
         let units: Vec<Population> =
-            network.unit_ids().map(|id| Population::new(network, id, samples, traces)).collect();
+            network.unit_ids().map(|id| Population::new(network, id, samples, traces, places)).collect();
         let forward: Vec<ForwardSynapses> = network
             .projection_ids()
             .map(|id| ForwardSynapses::new(network, id, &units, optimizer, Stream::new(seed)))
@@ -76,7 +89,8 @@ impl State {
             forward,
             feedback,
             scratch: Buffer::zeros(scratch.unwrap_or(0)),
-            items: vec![Comparison::default(); samples],
+            rows: Rows::default(),
+            workspace: Workspace::default(),
             updates: 0,
         };
         state.repack();
@@ -160,35 +174,38 @@ impl State {
     /// A unit keeps its activity of the stored view in short-term memory.
     pub(crate) fn store(&mut self, unit: UnitId) {
         let population = &mut self.units[unit.0];
-        let layout = population.layout;
-        if let Some(mut embedding) = population.embedding.take() {
-            export(layout, &population.trace(View::Stored).activity, &mut embedding.stored, self.samples);
-            population.embedding = Some(embedding);
-        }
+        let slot = slot(&population.traces, View::Stored);
+        export(population.layout, &population.traces[slot].activity, &mut population.memory, self.samples);
     }
 
-    /// The error-computing layer sets a unit's current activity against the stored ones.
-    pub(crate) fn compare(&mut self, unit: UnitId, loss: &Loss) -> Comparison {
-        let population = &mut self.units[unit.0];
-        let (layout, error_layout) = (population.layout, population.error_layout);
-        let Some(mut embedding) = population.embedding.take() else { return Comparison::default() };
-        export(layout, &population.trace(View::Current).activity, &mut embedding.current, self.samples);
-        let units = layout.shape.len();
-        let rows = self.samples * units;
-        let both = loss.stored_view_learns();
+    /// The error-computing layer sets the current activity of `unit` against the stored one of `memory`, or against
+    /// `labels`.
+    pub(crate) fn compare(&mut self, unit: UnitId, memory: UnitId, loss: &Loss, labels: &[u8]) -> Comparison {
+        let shape = self.units[unit.0].layout.shape;
+        let (values, samples) = (self.samples * shape.len(), self.samples);
+        let learns = loss.stored_view() == StoredView::Learns;
+        let Rows { current, current_error, stored_error } = &mut self.rows;
+        current.resize(values, 0.0);
+        current_error.resize(values, 0.0);
+        stored_error.resize(if learns { values } else { 0 }, 0.0);
+        let head = &self.units[unit.0];
+        export(head.layout, &head.trace(View::Current).activity, current, samples);
+        let kept = &self.units[memory.0].memory;
+        let stored = if loss.stored_view() == StoredView::Absent { &[] } else { &kept[..values] };
         let found = loss.compare(
-            Embeddings { units, stored: &embedding.stored[..rows], current: &embedding.current[..rows] },
-            Errors {
-                stored: both.then(|| &mut embedding.stored_error[..rows]),
-                current: &mut embedding.current_error[..rows],
-            },
-            &mut self.items[..self.samples],
+            Embeddings { shape, stored, current, labels },
+            Errors { stored: learns.then_some(stored_error.as_mut_slice()), current: current_error },
+            &mut self.workspace,
         );
-        if both {
-            import(error_layout, &embedding.stored_error, &mut population.trace_mut(View::Stored).error, self.samples);
+        let mut tell = |unit: UnitId, view, rows: &[f32]| {
+            let population = &mut self.units[unit.0];
+            let layout = population.error_layout;
+            import(layout, rows, &mut population.trace_mut(view).error, samples);
+        };
+        tell(unit, View::Current, current_error);
+        if learns {
+            tell(memory, View::Stored, stored_error);
         }
-        import(error_layout, &embedding.current_error, &mut population.trace_mut(View::Current).error, self.samples);
-        population.embedding = Some(embedding);
         found
     }
 

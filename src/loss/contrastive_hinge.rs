@@ -11,7 +11,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Comparison, Embeddings, Errors};
+use super::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
 use crate::fault::Fault;
 
 /// Which stored items a current item must keep away from.
@@ -45,44 +45,11 @@ impl Default for ContrastiveHinge {
 }
 
 impl ContrastiveHinge {
-    pub(super) fn stored_view_learns(&self) -> bool {
-        !self.gradient_block.unwrap_or(matches!(self.negatives, Negatives::Stored(_)))
-    }
-
     fn negative_weight(&self) -> f32 {
         self.weight.unwrap_or(match self.negatives {
             Negatives::All => 1.0,
             Negatives::Stored(items) => 1.0 / (items as f32 + 1.0),
         })
-    }
-
-    pub(super) fn faults(&self) -> Vec<Fault> {
-        let (positive, negative) = self.margins;
-        let mut faults: Vec<Fault> = [
-            Fault::unless_positive("margins", positive),
-            Fault::unless_positive("margins", negative),
-            self.weight.and_then(|weight| Fault::unless_positive("weight", weight)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        if faults.is_empty() && positive >= negative {
-            faults.push(Fault::new(
-                "margins",
-                format!(
-                    "positive pairs are let be within {positive}, negative pairs beyond {negative}: a pair can be both"
-                ),
-                "make the second margin the larger one, such as (1.0, 3.0)",
-            ));
-        }
-        if self.negatives == Negatives::Stored(0) {
-            faults.push(Fault::new(
-                "negatives",
-                "no negatives: all embeddings would collapse into one",
-                "store at least 1 item, such as Stored(4)",
-            ));
-        }
-        faults
     }
 
     /// The stored items that current item `j` of `samples` is set against.
@@ -102,9 +69,21 @@ impl ContrastiveHinge {
         };
         range.filter(move |&j| j != i)
     }
+}
 
-    pub(super) fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, items: &mut [Comparison]) -> Comparison {
-        let (units, samples) = (seen.units, items.len());
+impl Criterion for ContrastiveHinge {
+    fn stored_view(&self) -> StoredView {
+        if self.gradient_block.unwrap_or(matches!(self.negatives, Negatives::Stored(_))) {
+            StoredView::Constant
+        } else {
+            StoredView::Learns
+        }
+    }
+
+    fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
+        let (units, samples) = (seen.shape.len(), seen.samples());
+        let items = &mut workspace.items;
+        items.resize(samples, Comparison::default());
         let stored = |i: usize| &seen.stored[i * units..][..units];
         let current = |j: usize| &seen.current[j * units..][..units];
         let (positive_margin, negative_margin) = self.margins;
@@ -145,6 +124,35 @@ impl ContrastiveHinge {
         let mut total = Comparison::default();
         items.iter().for_each(|item| total.add(*item));
         total
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let (positive, negative) = self.margins;
+        let mut faults: Vec<Fault> = [
+            Fault::unless_positive("margins", positive),
+            Fault::unless_positive("margins", negative),
+            self.weight.and_then(|weight| Fault::unless_positive("weight", weight)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if faults.is_empty() && positive >= negative {
+            faults.push(Fault::new(
+                "margins",
+                format!(
+                    "positive pairs are let be within {positive}, negative pairs beyond {negative}: a pair can be both"
+                ),
+                "make the second margin the larger one, such as (1.0, 3.0)",
+            ));
+        }
+        if self.negatives == Negatives::Stored(0) {
+            faults.push(Fault::new(
+                "negatives",
+                "no negatives: all embeddings would collapse into one",
+                "store at least 1 item, such as Stored(4)",
+            ));
+        }
+        faults
     }
 }
 

@@ -1,10 +1,13 @@
 //! The plan: a walk written down.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{Passage, Step, walk};
 use crate::kernels::product::Sum;
 use crate::locality::{Breach, Place, View};
+use crate::loss::StoredView;
 use crate::network::{Network, ProjectionId, UnitId, Wiring};
 
 /// The steps of one passage through a network, in order.
@@ -41,12 +44,18 @@ impl Plan {
         &self.steps
     }
 
-    /// Whether inner activities of the stored view are needed after the current view was shown: only if some step that
-    /// computes its errors or changes reads them.
+    /// Every place that a step reads or writes, each once.
+    pub fn places(&self, network: &Network) -> BTreeSet<Place> {
+        let accesses = self.steps.iter().map(|step| step.access(network));
+        accesses.flat_map(|access| access.reads.into_iter().chain(access.writes)).collect()
+    }
+
+    /// Whether activities of the stored view are needed once the current view is shown.
     pub fn keeps_stored(&self, network: &Network) -> bool {
-        self.steps.iter().filter(|step| matches!(step, Step::Gate(..) | Step::Carry(..) | Step::Learn(..))).any(
-            |step| step.access(network).reads.iter().any(|place| matches!(place, Place::Activity(_, View::Stored))),
-        )
+        let current = |step: &&Step| !matches!(step, Step::Present(_, View::Current));
+        let late = self.steps.iter().skip_while(current);
+        late.flat_map(|step| step.access(network).reads)
+            .any(|place| matches!(place, Place::Activity(_, View::Stored) | Place::Packet(_, View::Stored)))
     }
 
     /// The plan line by line.
@@ -80,9 +89,19 @@ fn line(step: &Step, network: &Network) -> Line {
             unit_line(unit, how)
         }
         Step::Store(unit) => unit_line(unit, format!("{} to memory", network.unit(unit).shape)),
-        Step::Compare { unit, both } => {
-            let whose = if both { "errors of both views" } else { "error of the current view" };
-            unit_line(unit, format!("with memory: {whose}"))
+        Step::Compare { unit, memory, stored } => {
+            let whose = match memory == unit {
+                true => String::new(),
+                false => format!(" of {}", network.unit(memory).name),
+            };
+            unit_line(
+                unit,
+                match stored {
+                    StoredView::Absent => "with labels: error of the current view".to_string(),
+                    StoredView::Constant => format!("with memory{whose}: error of the current view"),
+                    StoredView::Learns => format!("with memory{whose}: errors of both views"),
+                },
+            )
         }
         Step::Gate(unit, _) => unit_line(unit, format!("{} -> {}", network.unit(unit).shape, network.unit(unit).drive)),
         Step::Carry(id, _, sum) => {

@@ -4,6 +4,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::kernels::product::Sum;
 use crate::locality::{Place, View};
+use crate::loss::StoredView;
 use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
 
 /// One thing that happens to a whole batch.
@@ -17,13 +18,14 @@ pub enum Step {
     Fire(UnitId, View),
     /// A unit keeps its embedding of the stored view.
     Store(UnitId),
-    /// The loss sets a unit's current embedding against the stored ones; its error starts. `both`: the stored view's
-    /// error, too.
+    /// The loss sets a unit's current embedding against the stored ones; its error starts.
     Compare {
         /// The unit on which the loss acts.
         unit: UnitId,
-        /// Whether the stored view learns.
-        both: bool,
+        /// The unit whose embeddings of the stored view are kept: the same, or the one that the head predicts.
+        memory: UnitId,
+        /// What becomes of the stored view; if it learns, its error starts at `memory`.
+        stored: StoredView,
     },
     /// A unit's error passes its gain.
     Gate(UnitId, View),
@@ -88,12 +90,18 @@ impl Step {
             }
             Step::Fire(unit, view) => (smallvec![Place::Drive(unit, view)], smallvec![Place::Activity(unit, view)]),
             Step::Store(unit) => (smallvec![Place::Activity(unit, View::Stored)], smallvec![Place::Memory(unit)]),
-            Step::Compare { unit, both } => {
+            Step::Compare { unit, memory, stored } => {
+                let mut reads: SmallVec<[Place; 4]> = smallvec![Place::Activity(unit, View::Current)];
                 let mut errors: SmallVec<[Place; 4]> = smallvec![Place::Error(unit, View::Current)];
-                if both {
-                    errors.push(Place::Error(unit, View::Stored));
+                match stored {
+                    StoredView::Absent => reads.push(Place::Labels),
+                    StoredView::Constant => reads.push(Place::Memory(memory)),
+                    StoredView::Learns => {
+                        reads.push(Place::Memory(memory));
+                        errors.push(Place::Error(memory, View::Stored));
+                    }
                 }
-                (smallvec![Place::Memory(unit), Place::Activity(unit, View::Current)], errors)
+                (reads, errors)
             }
             Step::Gate(unit, view) => {
                 let reads = smallvec![Place::Error(unit, view), Place::Activity(unit, view)];

@@ -6,37 +6,66 @@ use std::collections::VecDeque;
 use super::Step;
 use crate::kernels::product::Sum;
 use crate::locality::View;
-use crate::network::{FeedbackId, Network, UnitId};
+use crate::loss::{Loss, Memory, StoredView};
+use crate::network::{FeedbackId, Network, ProjectionId, UnitId};
 
 /// What a walk is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passage<'a> {
-    /// One learning step: both views, comparison, errors, changes, updates. `stored_view_learns`: errors travel for
-    /// the stored view too.
+    /// One learning step: both views, comparison, errors, changes, updates.
     Learning {
-        /// Whether the loss sends errors to the stored view.
-        stored_view_learns: bool,
+        /// The units on which the loss acts. Others rest, and so does what only they need.
+        heads: &'a [UnitId],
+        /// What becomes of the view that is shown first.
+        stored: StoredView,
+        /// Whose embedding of it is kept.
+        memory: Memory,
     },
     /// The current view alone, as far as these units need it.
     Perceiving(&'a [UnitId]),
 }
 
+impl<'a> Passage<'a> {
+    /// A learning step in which `loss` acts on `heads`.
+    pub fn learning(loss: &Loss, heads: &'a [UnitId]) -> Passage<'a> {
+        Passage::Learning { heads, stored: loss.stored_view(), memory: loss.memory() }
+    }
+}
+
 /// Walks through `network` and says every step to `sink`.
 pub fn walk(network: &Network, passage: Passage<'_>, sink: &mut dyn FnMut(Step)) {
-    match passage {
-        Passage::Perceiving(units) => perceive(network, View::Current, units, sink),
-        Passage::Learning { stored_view_learns } => {
-            let heads = network.heads();
-            perceive(network, View::Stored, heads, sink);
-            heads.iter().for_each(|&unit| sink(Step::Store(unit)));
-            perceive(network, View::Current, heads, sink);
-            heads.iter().for_each(|&unit| sink(Step::Compare { unit, both: stored_view_learns }));
-            descend(network, View::Current, Sum::Replace, sink);
-            if stored_view_learns {
-                descend(network, View::Stored, Sum::Add, sink);
-            }
-            network.projection_ids().filter(|&id| network.learns(id)).for_each(|id| sink(Step::Apply(id)));
+    let (heads, stored, memory) = match passage {
+        Passage::Perceiving(units) => return perceive(network, View::Current, units, sink),
+        Passage::Learning { heads, stored, memory } => (heads, stored, memory),
+    };
+    let remembered: Vec<UnitId> = heads.iter().map(|&head| remembered(network, head, memory)).collect();
+    if stored != StoredView::Absent {
+        perceive(network, View::Stored, &remembered, sink);
+        remembered.iter().for_each(|&unit| sink(Step::Store(unit)));
+    }
+    perceive(network, View::Current, heads, sink);
+    for (&unit, &memory) in heads.iter().zip(&remembered) {
+        sink(Step::Compare { unit, memory, stored });
+    }
+    let mut learning = vec![false; network.feedforward().len()];
+    let mut learn = |step: Step| {
+        if let Step::Learn(ProjectionId(index), ..) = step {
+            learning[index] = true;
         }
+        sink(step);
+    };
+    descend(network, View::Current, heads, Sum::Replace, &mut learn);
+    if stored == StoredView::Learns {
+        descend(network, View::Stored, &remembered, Sum::Add, &mut learn);
+    }
+    network.projection_ids().filter(|id| learning[id.index()]).for_each(|id| sink(Step::Apply(id)));
+}
+
+/// The unit whose embedding of the stored view `head` is set against.
+fn remembered(network: &Network, head: UnitId, memory: Memory) -> UnitId {
+    match memory {
+        Memory::Head => head,
+        Memory::Below => network.afferents(head).next().map_or(head, |id| network.projection(id).from),
     }
 }
 
@@ -66,18 +95,23 @@ fn perceive(network: &Network, view: View, goals: &[UnitId], sink: &mut dyn FnMu
     }
 }
 
-/// Errors spread from the heads: the event is that a unit's error is complete. `first` says whether the changes of
-/// this presentation start anew or add to those of another.
-fn descend(network: &Network, view: View, first: Sum, sink: &mut dyn FnMut(Step)) {
+/// Errors spread from `heads`: the event is that a unit's error is complete. `first` says whether the changes of this
+/// presentation start anew or add to those of another.
+fn descend(network: &Network, view: View, heads: &[UnitId], first: Sum, sink: &mut dyn FnMut(Step)) {
     // Feedback into a unit that has no use for an error rests.
     let carries = |id: &FeedbackId| network.needs_error(network.answer(*id).to);
     // Of a unit's error: how many sources it has, the loss included, and how many are still to come.
     let mut sources = vec![0; network.units().len()];
-    network.heads().iter().for_each(|unit| sources[unit.index()] += 1);
-    network.feedback_ids().filter(carries).for_each(|id| sources[network.answer(id).to.index()] += 1);
+    let mut reached = heads.to_vec();
+    while let Some(unit) = reached.pop() {
+        sources[unit.index()] += 1;
+        if sources[unit.index()] == 1 {
+            reached.extend(network.feedback_from(unit).filter(carries).map(|id| network.answer(id).to));
+        }
+    }
     let mut awaited = sources.clone();
     let mut complete = VecDeque::new();
-    for &unit in network.heads() {
+    for &unit in heads {
         awaited[unit.index()] -= 1;
         if awaited[unit.index()] == 0 && network.needs_error(unit) {
             complete.push_back(unit);

@@ -7,13 +7,23 @@ use crate::network::Network;
 use crate::optimizer::Optimizer;
 use crate::schedule::Step;
 
-/// What happens outside the network while a plan runs.
+/// What is shown to a network in one learning step: two views of a batch of images, each
+/// `[sample][channel][row][column]` in the input's shape.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct World<'a> {
-    /// Images of the stored view, `[sample][channel][row][column]`.
+pub struct Batch<'a> {
+    /// The view that is shown first.
     pub stored: &'a [f32],
-    /// Images of the current view.
+    /// The view that is shown second.
     pub current: &'a [f32],
+    /// The class of each image; empty where no loss is supervised.
+    pub labels: &'a [u8],
+}
+
+impl<'a> Batch<'a> {
+    /// Two views without labels.
+    pub fn views(stored: &'a [f32], current: &'a [f32]) -> Self {
+        Batch { stored, current, labels: &[] }
+    }
 }
 
 /// Everything a step needs but the state.
@@ -23,7 +33,7 @@ pub(super) struct Executor<'a> {
     pub loss: &'a Loss,
     pub optimizer: &'a Optimizer,
     pub rule: &'a dyn CreditRule,
-    pub world: World<'a>,
+    pub batch: Batch<'a>,
 }
 
 impl Executor<'_> {
@@ -31,12 +41,14 @@ impl Executor<'_> {
     pub(super) fn take(&self, step: Step, state: &mut State, found: &mut Comparison) {
         use crate::locality::View;
         match step {
-            Step::Present(unit, View::Stored) => state.present(unit, View::Stored, self.world.stored),
-            Step::Present(unit, View::Current) => state.present(unit, View::Current, self.world.current),
+            Step::Present(unit, View::Stored) => state.present(unit, View::Stored, self.batch.stored),
+            Step::Present(unit, View::Current) => state.present(unit, View::Current, self.batch.current),
             Step::Drive(projection, view, sum) => state.drive(self.network, projection, view, sum),
             Step::Fire(unit, view) => state.fire(self.network, unit, view),
             Step::Store(unit) => state.store(unit),
-            Step::Compare { unit, .. } => found.add(state.compare(unit, self.loss)),
+            Step::Compare { unit, memory, .. } => {
+                found.add(state.compare(unit, memory, self.loss, self.batch.labels));
+            }
             Step::Gate(unit, view) => state.gate(self.network, unit, view),
             Step::Carry(feedback, view, sum) => state.carry(self.network, feedback, view, sum),
             Step::Learn(projection, view, sum) => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::run::Manifest;
-use super::{Simulation, check_input, passage, trainer};
+use super::{Simulation, check_input, trainer};
 use crate::data::{Dataset, Source, Views};
 use crate::document::{Document, Report};
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ use crate::locality::State;
 use crate::loss::Loss;
 use crate::network::{Network, NetworkSource, UnitId};
 use crate::optimizer::Optimizer;
-use crate::schedule::Plan;
+use crate::schedule::{Passage, Plan};
 use crate::shape::Shape;
 
 /// How a network learns.
@@ -262,7 +262,7 @@ impl Experiment {
 
     /// The plan of a learning step.
     pub fn plan(&self) -> Plan {
-        Plan::compile(&self.network, passage(self.learning()))
+        Plan::compile(&self.network, Passage::learning(&self.learning().loss, self.network.heads()))
     }
 
     /// Reads or draws the data set; `data`, if given, is the folder to read.

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Position;
-use super::{Simulation, Training};
+use super::{Batch, Simulation, Training};
 use crate::data::{Dataset, Views};
 use crate::error::{Error, Result};
-use crate::loss::Comparison;
+use crate::loss::{Comparison, StoredView};
 use crate::rng::Stream;
 
 /// A training run in progress.
@@ -23,6 +23,7 @@ pub struct Trainer<'a> {
     order: Vec<usize>,
     stored: Vec<f32>,
     current: Vec<f32>,
+    labels: Vec<u8>,
 }
 
 /// One epoch's figures: a line of the metrics file.
@@ -100,6 +101,7 @@ impl<'a> Trainer<'a> {
             order: Vec::new(),
             stored: vec![0.0; values],
             current: vec![0.0; values],
+            labels: Vec::new(),
         })
     }
 
@@ -177,9 +179,15 @@ impl<'a> Trainer<'a> {
         let Position { epoch, batch, .. } = self.position;
         let samples = &self.order[batch as usize * self.training.pairs..][..self.training.pairs];
         let stream = self.stream();
-        self.views.draw(self.dataset, samples, stream, epoch, 0, &mut self.stored);
+        if self.simulation.learning().loss.is_supervised() {
+            self.labels.clear();
+            self.labels.extend(samples.iter().map(|&sample| self.dataset.train.label(sample) as u8));
+        }
+        if self.simulation.learning().loss.stored_view() != StoredView::Absent {
+            self.views.draw(self.dataset, samples, stream, epoch, 0, &mut self.stored);
+        }
         self.views.draw(self.dataset, samples, stream, epoch, 1, &mut self.current);
-        let found = self.simulation.step(&self.stored, &self.current);
+        let found = self.simulation.step(Batch { stored: &self.stored, current: &self.current, labels: &self.labels });
         if !found.loss.is_finite() {
             return Err(diverged(format!(
                 "the loss became {} in epoch {}, batch {}",
