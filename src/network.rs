@@ -1,6 +1,7 @@
 //! Networks: units joined by feedforward projections, which drive activity, and by feedback projections, which carry
 //! errors. What runs above this layer finds a network sound: every fault was reported when it was built.
 
+mod blocks;
 mod check;
 mod diagram;
 mod feedback;
@@ -13,11 +14,13 @@ use petgraph::Direction::{self, Incoming, Outgoing};
 use petgraph::graph::{DiGraph, NodeIndex};
 use smallvec::SmallVec;
 
+pub use blocks::Block;
 pub use projection::{Feedback, FeedbackId, Init, LinearMap, Projection, ProjectionId, Wiring};
-pub use spec::{FeedbackSpec, NetworkSource, NetworkSpec, ProjectionSpec, UnitSpec};
+pub use spec::{BlockSpec, FeedbackSpec, NetworkSource, NetworkSpec, ProjectionSpec, UnitSpec};
 pub use unit::{Unit, UnitId};
 
 use crate::fault::Fault;
+use blocks::Division;
 use diagram::Diagram;
 
 /// What an edge of a network's graph stands for.
@@ -39,6 +42,26 @@ impl Edge {
     }
 }
 
+/// What a way of learning asks of a network's wiring.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Teaching<'a> {
+    /// Given one, each projection through which an error has to travel down gets a feedback projection unless one is
+    /// written, and those that name no wiring take it.
+    pub wiring: Option<Wiring>,
+    /// The units on which the loss acts; by default the heads of the blocks that learn, or all units that project
+    /// nowhere where there are no blocks.
+    pub heads: Option<&'a [String]>,
+    /// Whether each block learns from its own head, and no error from another's.
+    pub blockwise: bool,
+}
+
+impl Teaching<'_> {
+    /// All at once, through feedback of one wiring.
+    pub fn wired(wiring: Wiring) -> Self {
+        Teaching { wiring: Some(wiring), ..Teaching::default() }
+    }
+}
+
 /// A sound network.
 #[derive(Debug, Clone)]
 pub struct Network {
@@ -50,6 +73,7 @@ pub struct Network {
     answers: Vec<Option<FeedbackId>>,
     inputs: SmallVec<[UnitId; 1]>,
     heads: SmallVec<[UnitId; 1]>,
+    blocks: Vec<Block>,
     /// Whether an error can arrive at each unit.
     reached: Vec<bool>,
     needs_error: Vec<bool>,
@@ -58,24 +82,19 @@ pub struct Network {
 impl Network {
     /// Builds a network from its description, with shapes inferred along the graph; or finds all that is wrong with
     /// it, at places relative to the description.
-    ///
-    /// `wiring` is the learning rule's own: given one, each projection through which an error has to travel down gets
-    /// a feedback projection unless one is written, and those that name no wiring take it. `heads` names the units on
-    /// which the loss acts: all that project nowhere, if it is not given.
-    pub fn build(
-        spec: &NetworkSpec,
-        wiring: Option<Wiring>,
-        heads: Option<&[String]>,
-    ) -> std::result::Result<Network, Vec<Fault>> {
+    pub fn build(spec: &NetworkSpec, teaching: Teaching<'_>) -> std::result::Result<Network, Vec<Fault>> {
         let mut faults = check::numbers(spec);
         let diagram = Diagram::draw(spec, &mut faults);
-        let heads = diagram.heads(heads, &mut faults);
+        let mut division = Division::draw(&diagram, teaching.blockwise, &mut faults);
+        let heads = division.heads(&diagram, teaching.heads, &mut faults);
         let units = geometry::units(&diagram, &mut faults);
-        let (feedback, reached) = feedback::answers(&diagram, wiring, &heads, &mut faults);
+        let (feedback, reached) = feedback::answers(&diagram, &division, teaching.wiring, &heads, &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Network::assemble(units, diagram.projections(), feedback, heads, reached))
+        let mut network = Network::assemble(units, diagram.projections(), feedback, heads, reached);
+        network.blocks = division.blocks;
+        Ok(network)
     }
 
     fn assemble(
@@ -108,7 +127,8 @@ impl Network {
             needs_error[answer.from.0] = true;
         }
         let inputs = (0..units.len()).map(UnitId).filter(|unit| units[unit.0].input).collect();
-        Network { units, feedforward, feedback, graph, answers, inputs, heads, reached, needs_error }
+        let blocks = Vec::new();
+        Network { units, feedforward, feedback, graph, answers, inputs, heads, blocks, reached, needs_error }
     }
 
     /// What begins or ends in a unit, in declaration order: the graph itself promises no order.
@@ -207,6 +227,11 @@ impl Network {
     /// The units on which the loss acts.
     pub fn heads(&self) -> &[UnitId] {
         &self.heads
+    }
+
+    /// The parts that may learn apart, from the input upwards.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
     }
 
     /// Whether a projection's weights change: it is plastic, and an error reaches its post unit.

@@ -4,12 +4,14 @@ mod checkpoint;
 mod executor;
 mod experiment;
 mod run;
+mod staging;
 mod trainer;
 
-pub use checkpoint::Position;
-pub use experiment::{Experiment, Learning, Readout, Staging, Training};
+pub use checkpoint::{Found, Position};
+pub use experiment::{Experiment, Learning, Readout, Training};
 pub use run::{Manifest, RunDirectory, checkpoint_of, experiment_of, read_manifest};
 pub(crate) use run::{write_atomically, write_json};
+pub use staging::{Draw, Stage, Staging};
 pub use trainer::{Epoch, Outcome, Progress, Trainer};
 
 pub use executor::Batch;
@@ -28,7 +30,9 @@ use crate::schedule::{Passage, Plan, Step, walk};
 pub struct Simulation {
     network: Network,
     learning: Learning,
-    plan: Plan,
+    stages: Vec<Stage>,
+    /// The stage at hand.
+    stage: usize,
     state: State,
 }
 
@@ -45,10 +49,11 @@ impl Simulation {
 
     /// The same on a given instruction set.
     pub fn on(isa: Isa, network: Network, learning: Learning, pairs: usize, seed: u64) -> Simulation {
-        let plan = Plan::compile(&network, Passage::learning(&learning.loss, network.heads()));
-        let (places, keep_stored) = (plan.places(&network), plan.keeps_stored(&network));
+        let stages = staging::stages(&network, &learning);
+        let places = stages.iter().flat_map(|stage| stage.plan.places(&network)).collect();
+        let keep_stored = stages.iter().any(|stage| stage.plan.keeps_stored(&network));
         let state = State::new(&network, &learning.optimizer, isa, pairs, &places, keep_stored, seed);
-        Simulation { network, learning, plan, state }
+        Simulation { network, learning, stages, stage: 0, state }
     }
 
     /// The network.
@@ -61,9 +66,18 @@ impl Simulation {
         &self.learning
     }
 
-    /// The plan of a learning step.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
+    /// What learns at once: all of the network, or one block after the other.
+    pub fn stages(&self) -> &[Stage] {
+        &self.stages
+    }
+
+    /// Says which stage learns from the next step on.
+    ///
+    /// # Panics
+    /// If there is no such stage.
+    pub fn enter(&mut self, stage: usize) {
+        assert!(stage < self.stages.len(), "stage {stage} of {}", self.stages.len());
+        self.stage = stage;
     }
 
     /// Everything that changes.
@@ -87,11 +101,11 @@ impl Simulation {
 
     /// A learning step under the eyes of `observer`, which is shown every step of the plan and the state after it.
     pub fn step_observed(&mut self, batch: Batch<'_>, observer: &mut dyn FnMut(Step, &State)) -> Comparison {
-        let Simulation { network, learning, plan, state } = self;
+        let Simulation { network, learning, stages, stage, state } = self;
         state.begin(samples(network, learning, batch));
         let executor = executor(network, learning, batch);
         let mut found = Comparison::default();
-        for &step in plan.steps() {
+        for &step in stages[*stage].plan.steps() {
             executor.take(step, state, &mut found);
             observer(step, state);
         }
@@ -102,11 +116,11 @@ impl Simulation {
     /// A learning step without a plan: the scheduler walks and each event is executed as it happens. It gives the same
     /// bits as [`Simulation::step`].
     pub fn walk(&mut self, batch: Batch<'_>) -> Comparison {
-        let Simulation { network, learning, state, .. } = self;
+        let Simulation { network, learning, stages, stage, state } = self;
         state.begin(samples(network, learning, batch));
         let executor = executor(network, learning, batch);
         let mut found = Comparison::default();
-        walk(network, Passage::learning(&learning.loss, network.heads()), &mut |step| {
+        walk(network, Passage::learning(&learning.loss, &stages[*stage].heads), &mut |step| {
             executor.take(step, state, &mut found)
         });
         state.tick();

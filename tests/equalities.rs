@@ -4,7 +4,7 @@ use synlocal::document::Document;
 use synlocal::kernels::Isa;
 use synlocal::learning::Rule;
 use synlocal::loss::{ContrastiveHinge, Loss, Negatives};
-use synlocal::network::{Network, NetworkSpec, Wiring};
+use synlocal::network::{Network, NetworkSpec, Teaching, Wiring};
 use synlocal::optimizer::Optimizer;
 use synlocal::rng::Stream;
 use synlocal::simulation::{Batch, Learning, Simulation};
@@ -37,7 +37,7 @@ const SKIP_AND_TWO_HEADS: &str = r#"Network(
 fn network(wiring: Option<Wiring>, feedback: &str) -> Network {
     let text = SKIP_AND_TWO_HEADS.replace("FEEDBACK", feedback);
     let spec: NetworkSpec = Document::new("test", text).parse().expect("the circuit is legal RON");
-    Network::build(&spec, wiring, None).expect("the circuit is legal")
+    Network::build(&spec, Teaching { wiring, ..Teaching::default() }).expect("the circuit is legal")
 }
 
 /// Feedback of every projection that carries, wired as given in turn; what has weights of its own starts as a copy of
@@ -262,7 +262,7 @@ fn feedback_into_a_unit_that_has_no_use_for_it_rests() {
         feedback: [(from: "head", to: "v2", wiring: Fixed), (from: "head", to: "v1", wiring: Fixed)],
     )"#;
     let spec: NetworkSpec = Document::new("test", text).parse().unwrap();
-    let network = match Network::build(&spec, None, None) {
+    let network = match Network::build(&spec, Teaching::default()) {
         Ok(network) => network,
         // To refuse it would be as good, but then for that feedback.
         Err(faults) => return assert!(faults.iter().all(|fault| fault.place.starts_with("feedback[0]")), "{faults:?}"),

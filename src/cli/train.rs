@@ -130,7 +130,7 @@ impl Session {
             checkpoint if checkpoint.exists() => simulation.load(&checkpoint, &self.manifest.experiment)?,
             _ => Position::default(),
         };
-        self.forget_after(position)?;
+        self.forget_after(&position)?;
         let training = self.experiment.training().clone();
         let batches = (self.dataset.train.len() / training.pairs) as u64;
         let (bar, mut progress) = progress::training(training.pairs, position.epoch * batches + position.batch);
@@ -184,7 +184,7 @@ impl Session {
     }
 
     /// Drops metrics that are torn, or of epochs that the checkpoint does not hold, for those will be run again.
-    fn forget_after(&self, position: Position) -> Result<()> {
+    fn forget_after(&self, position: &Position) -> Result<()> {
         let epochs = self.epochs()?;
         let kept: Vec<&Epoch> = epochs.iter().filter(|epoch| epoch.epoch <= position.epoch).collect();
         let lines = kept.iter().map(|epoch| self.line(epoch)).collect::<Result<String>>()?;

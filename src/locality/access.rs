@@ -104,14 +104,23 @@ impl State {
         Ok(())
     }
 
-    /// Updates made so far.
+    /// Learning steps made so far.
     pub fn updates(&self) -> u64 {
         self.updates
     }
 
-    /// Says how many updates were made, for a state that is being restored.
-    pub(crate) fn set_updates(&mut self, updates: u64) {
+    /// Updates that each projection took so far; 0 for one that does not learn.
+    pub(crate) fn updates_of_each(&self) -> Vec<u64> {
+        self.forward.iter().map(|synapses| synapses.plasticity.as_ref().map_or(0, |own| own.updates)).collect()
+    }
+
+    /// Says how many learning steps were made and how many updates each projection took, for a state that is being
+    /// restored.
+    pub(crate) fn set_updates(&mut self, updates: u64, each: &[u64]) {
         self.updates = updates;
+        for (synapses, &updates) in self.forward.iter_mut().zip(each) {
+            synapses.plasticity.iter_mut().for_each(|own| own.updates = updates);
+        }
     }
 
     /// Activity of a unit over the batch at hand, `[sample][channel][row][column]`.

@@ -29,7 +29,7 @@ pub struct State {
     scratch: Buffer,
     rows: Rows,
     workspace: Workspace,
-    /// Updates made so far.
+    /// Learning steps made so far.
     pub(super) updates: u64,
 }
 
@@ -287,7 +287,8 @@ impl State {
     pub(crate) fn apply(&mut self, network: &Network, projection: ProjectionId, optimizer: &Optimizer) {
         let synapses = &mut self.forward[projection.0];
         let Some(plasticity) = &mut synapses.plasticity else { return };
-        optimizer.update(self.updates + 1, &mut plasticity.moments, &mut plasticity.change);
+        plasticity.updates += 1;
+        optimizer.update(plasticity.updates, &mut plasticity.moments, &mut plasticity.change);
         let update = &plasticity.change;
         subtract(&mut synapses.weights.values, update);
         synapses.product.pack(synapses.weights.synapses(), &mut synapses.packed);
@@ -302,7 +303,7 @@ impl State {
         }
     }
 
-    /// Counts an update; to be called once after all of a step's [`State::apply`].
+    /// Counts a learning step.
     pub(crate) fn tick(&mut self) {
         self.updates += 1;
     }

@@ -26,6 +26,8 @@ pub(super) struct Plasticity {
     pub correlation: Correlation,
     pub change: Vec<f32>,
     pub moments: Moments,
+    /// Updates made so far: projections of different blocks learn at different times.
+    pub updates: u64,
 }
 
 /// A feedback projection's part of the state.
@@ -88,6 +90,7 @@ impl ForwardSynapses {
             },
             change: vec![0.0; weights.values.len()],
             moments: optimizer.moments(weights.values.len()),
+            updates: 0,
         });
         ForwardSynapses {
             weights,

@@ -156,8 +156,13 @@ impl<'a> Diagram<'a> {
         index.map_or(End::Unknown, |index| End::Guess(UnitId(index)))
     }
 
-    /// The units on which the loss acts: those named, or all that project nowhere.
-    pub(super) fn heads(&self, named: Option<&[String]>, faults: &mut Vec<Fault>) -> SmallVec<[UnitId; 1]> {
+    /// The units on which the loss acts: those named, or all that project nowhere. `spare` heads may go without.
+    pub(super) fn heads(
+        &self,
+        named: Option<&[String]>,
+        spare: &[UnitId],
+        faults: &mut Vec<Fault>,
+    ) -> SmallVec<[UnitId; 1]> {
         let projects = |unit: UnitId| self.joins.iter().any(|join| join.sound && join.from.unit() == Some(unit));
         let sinks: SmallVec<[UnitId; 1]> =
             self.units().filter(|unit| !self.is_input(*unit) && !projects(*unit)).collect();
@@ -197,7 +202,7 @@ impl<'a> Diagram<'a> {
             faults.push(Fault::new("", problem, "name one, or leave heads out"));
             return sinks;
         }
-        for sink in sinks.iter().filter(|sink| !heads.contains(sink) && !doubtful) {
+        for sink in sinks.iter().filter(|sink| !heads.contains(sink) && !spare.contains(sink) && !doubtful) {
             let name = self.name(*sink);
             let problem = format!("unit {name} projects nowhere, so it is a head that gets no loss");
             faults.push(Fault::new(unit_place(name), problem, "name it among the heads, or remove it"));

@@ -4,6 +4,7 @@
 //! An error starts at the heads and travels down feedback alone. A unit *wants* one if a plastic projection ends in it
 //! or if a unit below it wants one; feedback into any other unit carries nothing useful.
 
+use super::blocks::Division;
 use super::check::projection_name;
 use super::diagram::{Diagram, End, Join};
 use super::spec::FeedbackSpec;
@@ -13,24 +14,25 @@ use crate::fault::{Fault, did_you_mean};
 /// All feedback projections of a diagram, written and added, and which units an error reaches.
 pub(super) fn answers(
     diagram: &Diagram,
+    division: &Division,
     default: Option<Wiring>,
     heads: &[UnitId],
     faults: &mut Vec<Fault>,
 ) -> (Vec<Feedback>, Vec<bool>) {
-    let wants = wants(diagram);
+    let wants = wants(diagram, division);
     let written: Vec<Written> = diagram
         .spec
         .feedback
         .iter()
         .enumerate()
-        .map(|(index, spec)| Written::read(diagram, index, spec, default, faults))
+        .map(|(index, spec)| Written::read(diagram, division, index, spec, default, faults))
         .collect();
     repeated_partners(diagram, &written, faults);
     let mut feedback: Vec<Feedback> = written.iter().filter_map(|written| written.answer.clone()).collect();
-    feedback.extend(default.into_iter().flat_map(|wiring| added(diagram, &written, &wants, wiring)));
+    feedback.extend(default.into_iter().flat_map(|wiring| added(diagram, division, &written, &wants, wiring)));
 
     let reached = reached(diagram, heads, &written, &feedback);
-    let ways = Ways { diagram, written: &written, wants: &wants, reached: &reached };
+    let ways = Ways { diagram, division, written: &written, wants: &wants, reached: &reached };
     for (index, written) in written.iter().enumerate() {
         faults.extend(ways.useless(written).map(|fault| fault.within(&format!("feedback[{index}]"))));
     }
@@ -51,6 +53,7 @@ struct Written {
 impl Written {
     fn read(
         diagram: &Diagram,
+        division: &Division,
         index: usize,
         spec: &FeedbackSpec,
         default: Option<Wiring>,
@@ -99,6 +102,9 @@ impl Written {
                     "remove map: feedback has its partner's geometry",
                 ));
             }
+        }
+        if let (Some(from), Some(to)) = (join.from.known(), join.to.known()) {
+            faults.extend(division.crossing(&owner, from, to).map(|fault| fault.within(&place)));
         }
         let answer = (|| {
             let (to, from) = (join.to.known()?, join.from.known()?);
@@ -190,25 +196,29 @@ fn repeated_partners(diagram: &Diagram, written: &[Written], faults: &mut Vec<Fa
 }
 
 /// Which units have use for an error.
-fn wants(diagram: &Diagram) -> Vec<bool> {
+fn wants(diagram: &Diagram, division: &Division) -> Vec<bool> {
     let joins =
         || diagram.joins.iter().zip(&diagram.spec.feedforward).filter_map(|(join, spec)| Some((join.units()?, spec)));
     let mut wants = vec![false; diagram.spec.units.len()];
-    while let Some(((_, to), _)) =
-        joins().find(|((from, to), spec)| !wants[to.0] && !diagram.is_input(*to) && (spec.plastic || wants[from.0]))
-    {
+    let below = |wants: &[bool], from: UnitId, to: UnitId| wants[from.0] && !division.parts(from, to);
+    while let Some(((_, to), _)) = joins().find(|&((from, to), spec)| {
+        !wants[to.0] && !diagram.is_input(to) && !division.rests(to) && (spec.plastic || below(&wants, from, to))
+    }) {
         wants[to.0] = true;
     }
     wants
 }
 
 /// The feedback that a rule adds: under every projection whose pre unit wants an error and has no way written for it.
-fn added(diagram: &Diagram, written: &[Written], wants: &[bool], wiring: Wiring) -> Vec<Feedback> {
+fn added(diagram: &Diagram, division: &Division, written: &[Written], wants: &[bool], wiring: Wiring) -> Vec<Feedback> {
     let mut added = Vec::new();
     for (index, join) in diagram.joins.iter().enumerate() {
         let partner = ProjectionId(index);
         let Some((lower, upper)) = join.units() else { continue };
-        if wants[lower.0] && !written.iter().any(|written| written.partner == Some(partner)) {
+        if wants[lower.0]
+            && !division.parts(lower, upper)
+            && !written.iter().any(|written| written.partner == Some(partner))
+        {
             let name = default_name(diagram, partner);
             added.push(Feedback { name, from: upper, to: lower, partner, wiring, init: Init::Kaiming });
         }
@@ -236,6 +246,7 @@ fn reached(diagram: &Diagram, heads: &[UnitId], written: &[Written], feedback: &
 /// Which ways errors take, against where they are wanted.
 struct Ways<'a> {
     diagram: &'a Diagram<'a>,
+    division: &'a Division,
     written: &'a [Written],
     wants: &'a [bool],
     reached: &'a [bool],
@@ -270,6 +281,9 @@ impl Ways<'_> {
         joins.filter_map(|(index, (join, spec))| {
             let (_, to) =
                 join.known().filter(|(_, to)| spec.plastic && !self.reached[to.0] && !self.diagram.cyclic[to.0])?;
+            if self.division.rests(to) {
+                return None;
+            }
             let missing = self.down_to(to);
             // None is missing here if another such fault asks for it, or if the unit is a head that gets no loss.
             (!missing.is_empty()).then(|| {
@@ -290,7 +304,9 @@ impl Ways<'_> {
         let mut lower = unit;
         for _ in self.diagram.units() {
             let efferents = self.diagram.joins.iter().enumerate();
-            let efferents = efferents.filter(|(_, join)| join.units().is_some_and(|(from, _)| from == lower));
+            let efferents = efferents.filter(|(_, join)| {
+                join.units().is_some_and(|(from, to)| from == lower && !self.division.parts(from, to))
+            });
             let answered = |index| self.written.iter().any(|written| written.partner == Some(ProjectionId(index)));
             // A way that is half there is gone before a new one.
             let Some((index, join)) = efferents.min_by_key(|(index, _)| !answered(*index)) else { break };

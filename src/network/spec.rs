@@ -26,6 +26,19 @@ pub struct NetworkSpec {
     /// Feedback projections that are written out; a learning rule may add more.
     #[serde(default)]
     pub feedback: Vec<FeedbackSpec>,
+    /// Parts that may learn apart, from the input upwards; none, or all units belong to one.
+    #[serde(default)]
+    pub blocks: Vec<BlockSpec>,
+}
+
+/// One block of a description.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlockSpec {
+    /// Names of its units, the one that others build on last.
+    pub units: Vec<String>,
+    /// Name of the unit on which the loss acts while the block learns by itself.
+    pub head: String,
 }
 
 /// One unit of a description.

@@ -18,26 +18,54 @@ use crate::loss::Comparison;
 const KEY: &str = "synlocal";
 
 /// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Position {
     /// Whole epochs done.
     pub epoch: u64,
     /// Batches of the next epoch done.
     pub batch: u64,
-    /// What the comparisons of those batches found.
-    pub found: Comparison,
+    /// What the comparisons of those batches found, for each stage.
+    pub found: Vec<Found>,
+}
+
+/// What the batches of one stage found since the epoch began.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Found {
+    /// Batches from which the stage learned.
+    pub batches: u64,
+    /// The sum of their comparisons.
+    pub sum: Comparison,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Metadata {
     experiment: String,
     updates: u64,
+    updates_of_each: Vec<u64>,
     epoch: u64,
     batch: u64,
-    /// The bits of an f64, which decimal digits might not bring back.
+    found: Vec<FoundBits>,
+}
+
+/// [`Found`] as it is written: decimal digits might not bring the loss back.
+#[derive(Serialize, Deserialize)]
+struct FoundBits {
+    batches: u64,
     loss_bits: u64,
     active: u64,
     pairs: u64,
+}
+
+impl FoundBits {
+    fn new(found: &Found) -> Self {
+        let Found { batches, sum: Comparison { loss, active, pairs } } = *found;
+        FoundBits { batches, loss_bits: loss.to_bits(), active, pairs }
+    }
+
+    fn found(&self) -> Found {
+        let FoundBits { batches, loss_bits, active, pairs } = *self;
+        Found { batches, sum: Comparison { loss: f64::from_bits(loss_bits), active, pairs } }
+    }
 }
 
 impl Simulation {
@@ -45,15 +73,14 @@ impl Simulation {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn save(&self, path: &Path, experiment: &str, position: Position) -> Result<()> {
+    pub fn save(&self, path: &Path, experiment: &str, position: &Position) -> Result<()> {
         let metadata = Metadata {
             experiment: experiment.to_string(),
             updates: self.state.updates(),
+            updates_of_each: self.state.updates_of_each(),
             epoch: position.epoch,
             batch: position.batch,
-            loss_bits: position.found.loss.to_bits(),
-            active: position.found.active,
-            pairs: position.found.pairs,
+            found: position.found.iter().map(FoundBits::new).collect(),
         };
         let tensors = self.state.tensors(&self.network, &self.learning.optimizer);
         let bytes: Vec<Vec<u8>> = tensors
@@ -113,15 +140,11 @@ impl Simulation {
             restored.push((tensor.slot, values.collect::<Vec<f32>>()));
         }
         self.state.set(restored.iter().map(|(slot, values)| (*slot, values.as_slice())))?;
-        self.state.set_updates(metadata.updates);
+        self.state.set_updates(metadata.updates, &metadata.updates_of_each);
         Ok(Position {
             epoch: metadata.epoch,
             batch: metadata.batch,
-            found: Comparison {
-                loss: f64::from_bits(metadata.loss_bits),
-                active: metadata.active,
-                pairs: metadata.pairs,
-            },
+            found: metadata.found.iter().map(FoundBits::found).collect(),
         })
     }
 }

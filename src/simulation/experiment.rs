@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::run::Manifest;
-use super::{Simulation, check_input, trainer};
+use super::staging;
+use super::{Simulation, Stage, Staging, check_input, trainer};
 use crate::data::{Dataset, Source, Views};
 use crate::document::{Document, Report};
 use crate::error::{Error, Result};
@@ -15,9 +16,8 @@ use crate::kernels::Isa;
 use crate::learning::Rule;
 use crate::locality::State;
 use crate::loss::Loss;
-use crate::network::{Network, NetworkSource, UnitId};
+use crate::network::{Network, NetworkSource, NetworkSpec, Teaching, UnitId};
 use crate::optimizer::Optimizer;
-use crate::schedule::{Passage, Plan};
 use crate::shape::Shape;
 
 /// How a network learns.
@@ -26,7 +26,7 @@ use crate::shape::Shape;
 pub struct Learning {
     /// Credit rule; it wires the feedback that the circuit leaves open.
     pub rule: Rule,
-    /// Which projections learn when.
+    /// Which block learns when.
     pub staging: Staging,
     /// Loss at the heads.
     pub loss: Loss,
@@ -36,12 +36,15 @@ pub struct Learning {
     pub heads: Option<Vec<String>>,
 }
 
-/// Which projections learn when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Staging {
-    /// All at once, on one error from the top.
-    #[default]
-    EndToEnd,
+impl Learning {
+    /// What it asks of a network's wiring.
+    pub fn teaching(&self) -> Teaching<'_> {
+        Teaching {
+            wiring: self.rule.credit().wiring(),
+            heads: self.heads.as_deref(),
+            blockwise: self.staging.is_blockwise(),
+        }
+    }
 }
 
 /// How long, on how much at a time.
@@ -175,8 +178,9 @@ impl Experiment {
         };
         let names: Vec<&str> = spec.units.keys().map(String::as_str).collect();
         report.add(&document, description.unknown_readout(&names).map(|fault| document.locate(&fault)));
+        report.add(&document, description.staging_faults(&spec).iter().map(|fault| document.locate(fault)));
         let learning = &description.learning;
-        let built = Network::build(&spec, learning.rule.credit().wiring(), learning.heads.as_deref());
+        let built = Network::build(&spec, learning.teaching());
         let network = match built {
             Ok(network) => network,
             Err(faults) => {
@@ -260,9 +264,9 @@ impl Experiment {
         self.network.unit(self.network.inputs()[0]).shape
     }
 
-    /// The plan of a learning step.
-    pub fn plan(&self) -> Plan {
-        Plan::compile(&self.network, Passage::learning(&self.learning().loss, self.network.heads()))
+    /// What learns at once: all of the network, or one block after the other.
+    pub fn stages(&self) -> Vec<Stage> {
+        staging::stages(&self.network, self.learning())
     }
 
     /// Reads or draws the data set; `data`, if given, is the folder to read.
@@ -282,7 +286,7 @@ impl Experiment {
     /// # Errors
     /// It has not, naming both sizes.
     pub fn check_memory(&self, pairs: usize) -> Result<()> {
-        let keep_stored = self.plan().keeps_stored(&self.network);
+        let keep_stored = self.stages().iter().any(|stage| stage.plan.keeps_stored(&self.network));
         let needed = State::estimate(&self.network, pairs, keep_stored);
         let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
             let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
@@ -326,6 +330,22 @@ impl Description {
             ));
         }
         faults.extend(Fault::unless_positive("readout.rate", self.readout.rate));
+        faults
+    }
+
+    /// Faults of a staging by blocks that does not fit the network.
+    fn staging_faults(&self, spec: &NetworkSpec) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if self.learning.staging.is_blockwise() {
+            if spec.blocks.is_empty() {
+                let remedy = "add blocks: [(units: [\"v1\"], head: \"h1\"), ...] to the network, or learn EndToEnd";
+                faults.push(Fault::new("learning.staging", "the network has no blocks that could learn apart", remedy));
+            }
+            if self.learning.heads.is_some() {
+                let problem = "blocks that learn apart each have a head of their own";
+                faults.push(Fault::new("learning.heads", problem, "remove heads, or learn EndToEnd"));
+            }
+        }
         faults
     }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::Position;
-use super::{Batch, Simulation, Training};
+use super::checkpoint::{Found, Position};
+use super::{Batch, Simulation, Staging, Training};
 use crate::data::{Dataset, Views};
 use crate::error::{Error, Result};
 use crate::loss::{Comparison, StoredView};
@@ -33,12 +33,29 @@ pub struct Epoch {
     pub epoch: u64,
     /// Weight updates so far.
     pub updates: u64,
+    /// The block that learned, named by its top unit, where blocks learn one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<String>,
     /// Mean loss of a batch.
     pub loss: f64,
     /// Share of compared pairs whose hinge was active, 0 to 1.
     pub active: f64,
     /// Pairs of views learned from a second, in this session's part of the epoch.
     pub pairs_per_s: f64,
+    /// What each block found, where a block is drawn for each batch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<BlockEpoch>,
+}
+
+/// One block's figures of an epoch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BlockEpoch {
+    /// The top unit of the block.
+    pub block: String,
+    /// Batches from which it learned.
+    pub batches: u64,
+    /// Mean loss of these; none if there was none.
+    pub loss: Option<f64>,
 }
 
 /// Where training stands, after each step.
@@ -50,6 +67,8 @@ pub struct Progress {
     pub steps_in_all: u64,
     /// The epoch at hand, counted from 1.
     pub epoch: u64,
+    /// The stage at hand.
+    pub stage: usize,
     /// What the last comparison found.
     pub found: Comparison,
 }
@@ -116,8 +135,8 @@ impl<'a> Trainer<'a> {
     }
 
     /// The place in time.
-    pub fn position(&self) -> Position {
-        self.position
+    pub fn position(&self) -> &Position {
+        &self.position
     }
 
     /// Trains until all epochs are done or `stop` is set, which takes effect after the step at hand. `progress` is told
@@ -134,7 +153,8 @@ impl<'a> Trainer<'a> {
         let start = Instant::now();
         let mut pairs = 0;
         let batches = (self.dataset.train.len() / self.training.pairs) as u64;
-        while self.position.epoch < self.training.epochs {
+        let epochs = self.epochs();
+        while self.position.epoch < epochs {
             let epoch_start = Instant::now();
             let first_batch = self.position.batch;
             self.shuffle();
@@ -142,23 +162,18 @@ impl<'a> Trainer<'a> {
                 if stop.load(Ordering::Relaxed) {
                     return Ok(Outcome { complete: false, pairs, duration: start.elapsed() });
                 }
-                let found = self.step()?;
+                let (stage, found) = self.step(batches)?;
                 pairs += self.training.pairs as u64;
                 progress(Progress {
                     steps: self.position.epoch * batches + self.position.batch,
-                    steps_in_all: self.training.epochs.saturating_mul(batches),
+                    steps_in_all: epochs.saturating_mul(batches),
                     epoch: self.position.epoch + 1,
+                    stage,
                     found,
                 });
             }
             let learned = batches.saturating_sub(first_batch) * self.training.pairs as u64;
-            let epoch = Epoch {
-                epoch: self.position.epoch + 1,
-                updates: self.simulation.state().updates(),
-                loss: self.position.found.loss / batches as f64,
-                active: self.position.found.active_share(),
-                pairs_per_s: learned as f64 / epoch_start.elapsed().as_secs_f64(),
-            };
+            let epoch = self.epoch(batches, learned as f64 / epoch_start.elapsed().as_secs_f64());
             if !self.simulation.is_finite() {
                 return Err(diverged(format!("weights left the finite numbers in epoch {}", epoch.epoch)));
             }
@@ -168,6 +183,36 @@ impl<'a> Trainer<'a> {
         Ok(Outcome { complete: true, pairs, duration: start.elapsed() })
     }
 
+    /// The figures of the epoch that ends here.
+    fn epoch(&self, batches: u64, pairs_per_s: f64) -> Epoch {
+        let (found, stages) = (&self.position.found, self.simulation.stages());
+        let mut sum = Comparison::default();
+        found.iter().for_each(|found| sum.add(found.sum));
+        let staging = self.simulation.learning().staging;
+        let learned = found.iter().position(|found| found.batches > 0).filter(|_| staging == Staging::Greedy);
+        let drawn = stages.iter().zip(found).filter(|_| matches!(staging, Staging::Random { .. }));
+        Epoch {
+            epoch: self.position.epoch + 1,
+            updates: self.simulation.state().updates(),
+            block: learned.map(|stage| stages[stage].name.clone()),
+            loss: sum.loss / batches as f64,
+            active: sum.active_share(),
+            pairs_per_s,
+            blocks: drawn
+                .map(|(stage, found)| BlockEpoch {
+                    block: stage.name.clone(),
+                    batches: found.batches,
+                    loss: (found.batches > 0).then(|| found.sum.loss / found.batches as f64),
+                })
+                .collect(),
+        }
+    }
+
+    /// Epochs of the whole run.
+    fn epochs(&self) -> u64 {
+        self.simulation.learning().staging.epochs(self.training.epochs, self.simulation.stages().len())
+    }
+
     /// Draws this epoch's order of images, a function of seed and epoch alone.
     fn shuffle(&mut self) {
         self.order.clear();
@@ -175,7 +220,8 @@ impl<'a> Trainer<'a> {
         self.stream().named("order").at(self.position.epoch).rng().shuffle(&mut self.order);
     }
 
-    fn step(&mut self) -> Result<Comparison> {
+    /// Learns from one of the `batches` of an epoch; says which stage did, and what it found.
+    fn step(&mut self, batches: u64) -> Result<(usize, Comparison)> {
         let Position { epoch, batch, .. } = self.position;
         let samples = &self.order[batch as usize * self.training.pairs..][..self.training.pairs];
         let stream = self.stream();
@@ -187,6 +233,10 @@ impl<'a> Trainer<'a> {
             self.views.draw(self.dataset, samples, stream, epoch, 0, &mut self.stored);
         }
         self.views.draw(self.dataset, samples, stream, epoch, 1, &mut self.current);
+        let stages = self.simulation.stages().len();
+        let staging = self.simulation.learning().staging;
+        let stage = staging.stage(stages, self.training.epochs, epoch, epoch * batches + batch, stream);
+        self.simulation.enter(stage);
         let found = self.simulation.step(Batch { stored: &self.stored, current: &self.current, labels: &self.labels });
         if !found.loss.is_finite() {
             return Err(diverged(format!(
@@ -197,8 +247,10 @@ impl<'a> Trainer<'a> {
             )));
         }
         self.position.batch += 1;
-        self.position.found.add(found);
-        Ok(found)
+        self.position.found.resize(stages, Found::default());
+        self.position.found[stage].batches += 1;
+        self.position.found[stage].sum.add(found);
+        Ok((stage, found))
     }
 
     fn stream(&self) -> Stream {

@@ -8,7 +8,7 @@ mod sources;
 mod together;
 
 use synlocal::document::Document;
-use synlocal::network::{Network, NetworkSpec, Wiring};
+use synlocal::network::{Network, NetworkSpec, Teaching, Wiring};
 
 fn read(text: &str) -> (Document, NetworkSpec) {
     let document = Document::new("net.ron", text);
@@ -19,7 +19,7 @@ fn read(text: &str) -> (Document, NetworkSpec) {
 
 fn build(text: &str, wiring: Option<Wiring>) -> Network {
     let (document, spec) = read(text);
-    Network::build(&spec, wiring, None)
+    Network::build(&spec, Teaching { wiring, ..Teaching::default() })
         .unwrap_or_else(|faults| panic!("{}", document.error(faults.iter().map(|fault| document.locate(fault)), false)))
 }
 
@@ -27,7 +27,7 @@ fn build(text: &str, wiring: Option<Wiring>) -> Network {
 fn faults_of(text: &str, wiring: Option<Wiring>, heads: Option<&[&str]>) -> (String, usize) {
     let (document, spec) = read(text);
     let heads: Option<Vec<String>> = heads.map(|heads| heads.iter().map(|head| head.to_string()).collect());
-    let faults = Network::build(&spec, wiring, heads.as_deref()).expect_err(text);
+    let faults = Network::build(&spec, Teaching { wiring, heads: heads.as_deref(), blockwise: false }).expect_err(text);
     (document.error(faults.iter().map(|fault| document.locate(fault)), false).to_string(), faults.len())
 }
 

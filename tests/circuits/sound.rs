@@ -4,7 +4,7 @@ use std::path::Path;
 
 use synlocal::document::Document;
 use synlocal::kernels::{Pool, Transfer};
-use synlocal::network::{Edge, Init, Network, NetworkSpec, Wiring};
+use synlocal::network::{Edge, Init, Network, NetworkSpec, Teaching, Wiring};
 use synlocal::shape::Shape;
 
 use crate::{CHAIN, UNITS, build, network, read};
@@ -16,7 +16,8 @@ fn conv6() -> NetworkSpec {
 
 #[test]
 fn conv6_has_the_shapes_of_the_paper() {
-    let network = Network::build(&conv6(), Some(Wiring::Fixed), None).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let network =
+        Network::build(&conv6(), Teaching::wired(Wiring::Fixed)).unwrap_or_else(|faults| panic!("{faults:?}"));
     let units: Vec<_> =
         network.units().iter().map(|unit| (unit.name.as_str(), unit.shape, unit.pool, unit.transfer)).collect();
     let (max, none) = (Pool::Max(2), Pool::None);
@@ -44,7 +45,8 @@ fn conv6_has_the_shapes_of_the_paper() {
 
 #[test]
 fn a_rule_wires_a_way_down_to_everything_that_learns() {
-    let network = Network::build(&conv6(), Some(Wiring::Learned), None).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let network =
+        Network::build(&conv6(), Teaching::wired(Wiring::Learned)).unwrap_or_else(|faults| panic!("{faults:?}"));
     let names: Vec<_> = network.feedback().iter().map(|feedback| feedback.name.as_str()).collect();
     assert_eq!(names, ["v2->v1", "v3->v2", "v4->v3", "v5->v4", "head->v5"]);
     for id in network.feedback_ids() {
@@ -65,7 +67,7 @@ fn a_rule_wires_a_way_down_to_everything_that_learns() {
 
 #[test]
 fn the_graph_holds_every_projection_as_an_edge() {
-    let network = Network::build(&conv6(), Some(Wiring::Sign), None).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let network = Network::build(&conv6(), Teaching::wired(Wiring::Sign)).unwrap_or_else(|faults| panic!("{faults:?}"));
     let graph = network.graph();
     assert_eq!((graph.node_count(), graph.edge_count()), (7, 6 + 5));
     for edge in graph.edge_indices() {
@@ -165,8 +167,8 @@ fn skips_parallel_projections_and_several_heads_are_ordinary() {
 fn heads_can_be_named_and_lie_below_others() {
     let (_, spec) = read(&network(UNITS, CHAIN, ""));
     let heads = ["head".to_string(), "v1".to_string()];
-    let network =
-        Network::build(&spec, Some(Wiring::Fixed), Some(&heads)).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let network = Network::build(&spec, Teaching { heads: Some(&heads), ..Teaching::wired(Wiring::Fixed) })
+        .unwrap_or_else(|faults| panic!("{faults:?}"));
     let names: Vec<_> = network.heads().iter().map(|head| network.unit(*head).name.as_str()).collect();
     assert_eq!(names, ["head", "v1"]);
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use synlocal::Error;
 use synlocal::document::Document;
-use synlocal::network::{Network, NetworkSource, Wiring};
+use synlocal::network::{Network, NetworkSource, Teaching, Wiring};
 
 use crate::{CHAIN, UNITS, assert_says, network};
 
@@ -61,7 +61,7 @@ fn faults_of_an_inline_network_are_shown_where_the_experiment_holds_it() {
         .network
         .open(&document, "network", false)
         .unwrap_or_else(|e| panic!("{e}"));
-    let faults = Network::build(&spec, Some(Wiring::Fixed), None).expect_err("there is no hea");
+    let faults = Network::build(&spec, Teaching::wired(Wiring::Fixed)).expect_err("there is no hea");
     let located = faults.into_iter().map(|fault| document.locate(&fault.within("network")));
     let message = document.error(located, false).to_string();
     assert_says(&message, "projection v2->hea: there is no unit `hea`", "\"hea\"", "did you mean `head`?");

@@ -3,7 +3,9 @@
 use indexmap::IndexMap;
 use proptest::prelude::*;
 use synlocal::kernels::{Pool, Transfer};
-use synlocal::network::{FeedbackSpec, Init, LinearMap, Network, NetworkSpec, ProjectionSpec, UnitSpec, Wiring};
+use synlocal::network::{
+    BlockSpec, FeedbackSpec, Init, LinearMap, Network, NetworkSpec, ProjectionSpec, Teaching, UnitSpec, Wiring,
+};
 
 use crate::faults_of;
 
@@ -107,10 +109,12 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
         init,
         name,
     });
-    (units, prop::collection::vec(forward, 0..8), prop::collection::vec(back, 0..4)).prop_map(
-        |(units, feedforward, feedback)| {
+    let block = (prop::collection::vec(name(), 0..3), name()).prop_map(|(units, head)| BlockSpec { units, head });
+    let blocks = prop_oneof![Just(Vec::new()), prop::collection::vec(block, 1..4)];
+    (units, prop::collection::vec(forward, 0..8), prop::collection::vec(back, 0..4), blocks).prop_map(
+        |(units, feedforward, feedback, blocks)| {
             let units = ["a", "b", "c", "d", "e"].map(str::to_string).into_iter().zip(units).collect();
-            NetworkSpec { units, feedforward, feedback }
+            NetworkSpec { units, feedforward, feedback, blocks }
         },
     )
 }
@@ -140,7 +144,7 @@ fn sound() -> impl Strategy<Value = NetworkSpec> {
             }
             units.insert(to, unit);
         }
-        NetworkSpec { units, feedforward, feedback: Vec::new() }
+        NetworkSpec { units, feedforward, feedback: Vec::new(), blocks: Vec::new() }
     })
 }
 
@@ -156,9 +160,11 @@ proptest! {
     fn any_description_is_either_sound_or_has_faults(
         spec in description(),
         wired in any::<bool>(),
+        blockwise in any::<bool>(),
         heads in prop::option::of(prop::collection::vec(prop::sample::select(&["a", "c", "e", "x"][..]).prop_map(str::to_string), 0..3)),
     ) {
-        match Network::build(&spec, wired.then_some(Wiring::Fixed), heads.as_deref()) {
+        let wiring = wired.then_some(Wiring::Fixed);
+        match Network::build(&spec, Teaching { wiring, heads: heads.as_deref(), blockwise }) {
             Err(faults) => {
                 prop_assert!(!faults.is_empty());
                 let complete = faults.iter().all(|fault| !fault.problem.is_empty() && !fault.remedy.is_empty());
@@ -178,7 +184,7 @@ proptest! {
 
     #[test]
     fn a_rule_wires_exactly_what_the_learning_below_needs(spec in sound()) {
-        let network = Network::build(&spec, Some(Wiring::Fixed), None);
+        let network = Network::build(&spec, Teaching::wired(Wiring::Fixed));
         let network = network.unwrap_or_else(|faults| panic!("{spec:?}: {faults:?}"));
         for (id, unit) in network.unit_ids().zip(network.units()) {
             prop_assert_eq!(network.needs_error(id), learns_at_or_below(&spec, &unit.name));
@@ -199,7 +205,7 @@ proptest! {
         for index in &spoilt {
             spec.feedforward[*index].map = LinearMap::Conv { channels: 3, kernel: 3, stride: 0, pad: 1, bias: false };
         }
-        let faults = Network::build(&spec, Some(Wiring::Fixed), None).expect_err("strides of 0");
+        let faults = Network::build(&spec, Teaching::wired(Wiring::Fixed)).expect_err("strides of 0");
         let places: Vec<String> = faults.into_iter().map(|fault| fault.place).collect();
         let expected: Vec<String> = spoilt.iter().map(|index| format!("feedforward[{index}].map.stride")).collect();
         prop_assert_eq!(places, expected);
