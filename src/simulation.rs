@@ -8,7 +8,7 @@ mod trainer;
 
 pub use checkpoint::Position;
 pub use experiment::{Experiment, Learning, Readout, Staging, Training};
-pub use run::{Manifest, RunDirectory, checkpoint_of, experiment_of, read_manifest};
+pub use run::{Manifest, RunDirectory, checkpoint_of, experiment_of, holds_run, read_manifest, summary_of};
 pub(crate) use run::{write_atomically, write_json};
 pub use trainer::{Epoch, Outcome, Progress, Trainer};
 

@@ -51,6 +51,8 @@ pub struct Progress {
     pub epoch: u64,
     /// What the last comparison found.
     pub found: Comparison,
+    /// Pairs learned from a second, views included, since this session began.
+    pub pairs_per_s: f64,
 }
 
 /// How a session of training ended.
@@ -147,6 +149,7 @@ impl<'a> Trainer<'a> {
                     steps_in_all: self.training.epochs.saturating_mul(batches),
                     epoch: self.position.epoch + 1,
                     found,
+                    pairs_per_s: pairs as f64 / start.elapsed().as_secs_f64(),
                 });
             }
             let learned = batches.saturating_sub(first_batch) * self.training.pairs as u64;
