@@ -35,6 +35,9 @@ pub enum Error {
         /// What to change.
         remedy: String,
     },
+    /// What a watcher of progress answers that wants no more: no failure, but an end.
+    #[error("stopped on request")]
+    Stopped,
     /// A flag, argument or call that cannot be meant: exit code 2 on the command line.
     #[error("{problem}; {remedy}")]
     Usage {

@@ -4,7 +4,7 @@
 //! else. Every accuracy stands beside two floors, the same read-out on the untrained encoder and on raw pixels,
 //! because a random encoder already comes far.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Images};
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ pub struct Features {
 }
 
 /// How well a read-out does.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Values of one image's features.
     pub features: usize,
@@ -181,7 +181,7 @@ impl Classifier {
 /// Trains a linear classifier of `classes` classes on `train` and tests it on `test`; `progress` is told of each epoch.
 ///
 /// # Errors
-/// The classifier's weights leave the finite numbers.
+/// The classifier's weights leave the finite numbers, or `progress` fails, such as by [`Error::Stopped`].
 pub fn read_out(
     isa: Isa,
     train: &Features,
@@ -189,7 +189,7 @@ pub fn read_out(
     classes: usize,
     settings: &Readout,
     seed: u64,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Accuracy> {
     let batch = settings.batch.min(train.len());
     let row = train.layout.sample();
@@ -213,7 +213,7 @@ pub fn read_out(
             optimizer.update(updates, &mut moments, &mut classifier.change);
             classifier.weights.iter_mut().zip(&classifier.change).for_each(|(weight, update)| *weight -= update);
         }
-        progress(epoch + 1);
+        progress(epoch + 1)?;
     }
     if classifier.weights.iter().any(|weight| !weight.is_finite()) {
         return Err(Error::Diverged {
@@ -231,14 +231,14 @@ pub fn read_out(
 /// Reads the activity of one unit out: features of both splits, then a classifier.
 ///
 /// # Errors
-/// The data set's images do not have the shape of the network's input.
+/// As for [`read_out`]; also if the data set's images do not have the shape of the network's input.
 pub fn read_out_unit(
     simulation: &mut Simulation,
     unit: UnitId,
     dataset: &Dataset,
     settings: &Readout,
     seed: u64,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Accuracy> {
     check_input(simulation.network(), dataset)?;
     let train = Features::of_unit(simulation, unit, &dataset.train, dataset.shape);

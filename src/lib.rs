@@ -25,6 +25,7 @@
 //! | | |
 //! |---|---|
 //! | [`cli`] | words |
+//! | [`session`] | runs |
 //! | [`evaluate`], [`report`] | judgement |
 //! | [`simulation`] (and [`data`]) | time |
 //! | [`schedule`] | order |
@@ -49,6 +50,7 @@ pub mod optimizer;
 pub mod report;
 pub mod rng;
 pub mod schedule;
+pub mod session;
 pub mod shape;
 pub mod simulation;
 

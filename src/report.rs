@@ -3,7 +3,7 @@
 mod picture;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
 use crate::evaluate::Accuracy;
@@ -12,10 +12,10 @@ use crate::network::Network;
 use crate::schedule::Line;
 
 /// The result of a run: what `summary.json` holds.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Version of the program.
-    pub version: &'static str,
+    pub version: String,
     /// Name of the experiment.
     pub name: String,
     /// Digest of the experiment.
@@ -49,7 +49,7 @@ pub struct Summary {
 }
 
 /// Which images a result is about.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DataSummary {
     /// Data set.
     pub name: String,

@@ -9,10 +9,10 @@ mod trainer;
 
 pub use checkpoint::{Found, Position};
 pub use experiment::{Experiment, Learning, Readout, Training};
-pub use run::{Manifest, RunDirectory, checkpoint_of, experiment_of, read_manifest};
+pub use run::{Manifest, RunDirectory, checkpoint_of, experiment_of, holds_run, read_manifest, summary_of};
 pub(crate) use run::{write_atomically, write_json};
 pub use staging::{Draw, Stage, Staging};
-pub use trainer::{Epoch, Outcome, Progress, Trainer};
+pub use trainer::{BlockEpoch, Epoch, Outcome, Progress, Trainer};
 
 pub use executor::Batch;
 use executor::Executor;

@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["simulation"],
     &["evaluate"],
     &["report"],
+    &["session"],
     &["cli"],
 ];
 

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::read_out_unit;
 use crate::fault::did_you_mean;
 use crate::report::Evaluation;
+use crate::session::Subject;
 use crate::simulation::{Experiment, Simulation, checkpoint_of, experiment_of, read_manifest};
 
 #[derive(Debug, clap::Args)]
@@ -69,10 +70,12 @@ impl EvaluateArgs {
             let mut trained = experiment.simulation(isa);
             let position = trained.load(&checkpoint_of(&self.run), &manifest.experiment)?;
             let mut untrained = experiment.simulation(isa);
-            let read = |simulation: &mut Simulation, what: &str| {
+            let read = |simulation: &mut Simulation, what: Subject| {
                 let bar = progress::reading_out(what, settings.epochs);
-                let accuracy =
-                    read_out_unit(simulation, unit, &dataset, &settings, seed, &mut |done| bar.set_position(done));
+                let accuracy = read_out_unit(simulation, unit, &dataset, &settings, seed, &mut |done| {
+                    bar.set_position(done);
+                    Ok(())
+                });
                 bar.finish_and_clear();
                 accuracy
             };
@@ -83,8 +86,8 @@ impl EvaluateArgs {
                 unit: network.unit(unit).name.clone(),
                 data: (&dataset).into(),
                 readout_epochs: settings.epochs,
-                readout: read(&mut trained, "the trained encoder")?,
-                untrained: read(&mut untrained, "the untrained encoder")?,
+                readout: read(&mut trained, Subject::Trained)?,
+                untrained: read(&mut untrained, Subject::Untrained)?,
             })
         })?;
         if self.json {

@@ -2,35 +2,65 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::simulation::Progress;
+use crate::session::{Stage, Subject};
 
-/// A bar for training: rate, time left, loss, share of active pairs.
-pub(super) fn training(pairs: usize, done: u64) -> (ProgressBar, impl FnMut(Progress)) {
-    let bar = ProgressBar::new(done);
-    bar.set_style(style("{bar:24} {msg}, {elapsed} gone, {eta} left"));
-    bar.set_position(done);
-    bar.reset_eta();
-    let shown = bar.clone();
-    let start = std::time::Instant::now();
-    let update = move |progress: Progress| {
-        if shown.is_hidden() {
-            return;
+/// The bars of a session, one after another: training, then each read-out.
+pub(super) struct Bars {
+    bar: ProgressBar,
+    /// What the bar at hand is of, once it was shown.
+    shown: Option<Bar>,
+}
+
+#[derive(PartialEq)]
+enum Bar {
+    Training,
+    ReadOut(Subject),
+}
+
+impl Bars {
+    pub(super) fn new() -> Bars {
+        let bar = ProgressBar::new(0);
+        bar.set_style(style("{bar:24} {msg}, {elapsed} gone, {eta} left"));
+        Bars { bar, shown: None }
+    }
+
+    /// Shows where a session stands: of training, rate, time left, loss, share of active pairs.
+    pub(super) fn show(&mut self, stage: Stage) {
+        match stage {
+            Stage::Training(progress) => {
+                self.bar.set_length(progress.steps_in_all);
+                self.bar.set_position(progress.steps);
+                // Steps of earlier sessions say nothing about the time left.
+                if self.shown.replace(Bar::Training).is_none() {
+                    self.bar.reset_eta();
+                }
+                if !self.bar.is_hidden() {
+                    self.bar.set_message(format!(
+                        "epoch {}, loss {:.1}, active {:.0} %, {:.0} pairs/s",
+                        progress.epoch,
+                        progress.found.loss,
+                        100.0 * progress.found.active_share(),
+                        progress.pairs_per_s
+                    ));
+                }
+            }
+            Stage::ReadOut { of, epoch, epochs } => {
+                if self.shown.replace(Bar::ReadOut(of)) != Some(Bar::ReadOut(of)) {
+                    self.clear();
+                    self.bar = reading_out(of, epochs);
+                }
+                self.bar.set_position(epoch);
+            }
         }
-        shown.set_length(progress.steps_in_all);
-        shown.set_position(progress.steps);
-        let rate = (progress.steps - done) as f64 * pairs as f64 / start.elapsed().as_secs_f64();
-        shown.set_message(format!(
-            "epoch {}, loss {:.1}, active {:.0} %, {rate:.0} pairs/s",
-            progress.epoch,
-            progress.found.loss,
-            100.0 * progress.found.active_share()
-        ));
-    };
-    (bar, update)
+    }
+
+    pub(super) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// A bar for a read-out of `epochs` epochs.
-pub(super) fn reading_out(what: &str, epochs: u64) -> ProgressBar {
+pub(super) fn reading_out(what: Subject, epochs: u64) -> ProgressBar {
     let bar = ProgressBar::new(epochs);
     bar.set_style(style("{bar:24} reading out {msg}, {eta} left"));
     bar.set_message(what.to_string());

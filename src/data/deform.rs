@@ -37,19 +37,37 @@ pub struct Warp {
 /// Deforms one image `[channel][row][column]` of any size into `out`. Colour changes only where there are three
 /// channels; without an affine part every pixel stays where it is, to the bit.
 pub fn deform(image: &[f32], shape: Shape, warp: &Warp, padding: Padding, out: &mut [f32]) {
-    let map = shape.height * shape.width;
-    let padded = Padded::new(image, shape, padding);
-    let mut taps = vec![Tap::default(); shape.width];
-    for row in 0..shape.height {
-        padded.aim(warp, row, &mut taps);
-        for (channel, out) in out.chunks_exact_mut(map).enumerate() {
-            padded.sample(channel, &taps, &mut out[row * shape.width..][..shape.width]);
-        }
+    Deformer::new(shape, padding).deform(image, warp, out);
+}
+
+/// Room in which images of one shape are deformed, one after another.
+pub(super) struct Deformer {
+    padded: Padded,
+    taps: Vec<Tap>,
+}
+
+impl Deformer {
+    pub(super) fn new(shape: Shape, padding: Padding) -> Self {
+        Deformer { padded: Padded::new(shape, padding), taps: vec![Tap::default(); shape.width] }
     }
-    if shape.channels == 3 && (warp.saturation != 1.0 || warp.hue != 0.0) {
-        let (red, rest) = out.split_at_mut(map);
-        let (green, blue) = rest.split_at_mut(map);
-        recolour(red, green, blue, warp.saturation, warp.hue);
+
+    /// As [`deform`].
+    pub(super) fn deform(&mut self, image: &[f32], warp: &Warp, out: &mut [f32]) {
+        let Deformer { padded, taps } = self;
+        let shape = padded.shape;
+        let map = shape.height * shape.width;
+        padded.fill(image);
+        for row in 0..shape.height {
+            padded.aim(warp, row, taps);
+            for (channel, out) in out.chunks_exact_mut(map).enumerate() {
+                padded.sample(channel, taps, &mut out[row * shape.width..][..shape.width]);
+            }
+        }
+        if shape.channels == 3 && (warp.saturation != 1.0 || warp.hue != 0.0) {
+            let (red, rest) = out.split_at_mut(map);
+            let (green, blue) = rest.split_at_mut(map);
+            recolour(red, green, blue, warp.saturation, warp.hue);
+        }
     }
 }
 
@@ -75,17 +93,21 @@ const BEFORE: usize = 1;
 const MARGIN: usize = 3;
 
 impl Padded {
-    fn new(image: &[f32], shape: Shape, padding: Padding) -> Self {
+    fn new(shape: Shape, padding: Padding) -> Self {
         let stride = shape.width + MARGIN;
         let map = stride * (shape.height + MARGIN);
-        let mut pixels = vec![0.0; shape.channels * map];
-        for (from, to) in image.chunks_exact(shape.height * shape.width).zip(pixels.chunks_exact_mut(map)) {
-            let rows = to.chunks_exact_mut(stride).skip(BEFORE);
-            for (from, to) in from.chunks_exact(shape.width).zip(rows) {
-                to[BEFORE..][..shape.width].copy_from_slice(from);
+        Padded { shape, padding, stride, map, pixels: vec![0.0; shape.channels * map] }
+    }
+
+    /// Takes an image in; the margin stays dark.
+    fn fill(&mut self, image: &[f32]) {
+        let Shape { height, width, .. } = self.shape;
+        for (from, to) in image.chunks_exact(height * width).zip(self.pixels.chunks_exact_mut(self.map)) {
+            let rows = to.chunks_exact_mut(self.stride).skip(BEFORE);
+            for (from, to) in from.chunks_exact(width).zip(rows) {
+                to[BEFORE..][..width].copy_from_slice(from);
             }
         }
-        Padded { shape, padding, stride, map, pixels }
     }
 
     /// Finds where the pixels of one output row look. Displacements are computed rather than positions, so that no

@@ -6,7 +6,8 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, Moments, Padding, Warp, deform};
+use super::deform::Deformer;
+use super::{Dataset, Moments, Padding, Warp};
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::rng::{Rng, Stream};
@@ -130,10 +131,10 @@ impl Views {
         let rng = |sample: usize| epoch.at(sample as u64).at(view).rng();
         match self {
             Views::Deform(deformation) => views.for_each_init(
-                || vec![0.0; size],
-                |image, (out, &sample)| {
+                || (vec![0.0; size], Deformer::new(dataset.shape, deformation.padding)),
+                |(image, deformer), (out, &sample)| {
                     dataset.train.floats(sample, image);
-                    deform(image, dataset.shape, &deformation.warp(&mut rng(sample)), deformation.padding, out);
+                    deformer.deform(image, &deformation.warp(&mut rng(sample)), out);
                 },
             ),
             Views::Moments(moments) => {

@@ -17,6 +17,34 @@ pub(crate) enum Kind {
     Avx512,
 }
 
+impl Kind {
+    /// Those that the kernels know, the narrowest first.
+    const ALL: &[Kind] = &[
+        Kind::Scalar,
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx2,
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx512,
+    ];
+
+    /// Whether this processor has it.
+    fn is_here(self) -> bool {
+        match self {
+            Kind::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => {
+                Kind::Avx2.is_here()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq")
+            }
+        }
+    }
+}
+
 /// An instruction set that this processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Isa(Kind);
@@ -27,23 +55,7 @@ impl Isa {
 
     /// Every instruction set that this processor has, the narrowest first.
     pub fn available() -> Vec<Isa> {
-        #[allow(unused_mut)]
-        let mut sets = vec![Isa::SCALAR];
-        #[cfg(target_arch = "x86_64")]
-        {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            if avx2 {
-                sets.push(Isa(Kind::Avx2));
-            }
-            let avx512 = is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512vl")
-                && is_x86_feature_detected!("avx512dq");
-            if avx2 && avx512 {
-                sets.push(Isa(Kind::Avx512));
-            }
-        }
-        sets
+        Kind::ALL.iter().copied().filter(|kind| kind.is_here()).map(Isa).collect()
     }
 
     /// The widest that this processor has.

@@ -58,11 +58,11 @@ impl RunDirectory {
         if path.join(LOCK).exists() {
             lock(path)?;
         }
-        if force || !path.join(MANIFEST).exists() {
+        if force || !holds_run(path) {
             return Ok(());
         }
         let shown = path.display();
-        let (state, remedy) = if path.join(SUMMARY).exists() {
+        let (state, remedy) = if summary_of(path).exists() {
             ("a complete run", "choose another --out, or --force to replace it".to_string())
         } else {
             ("an unfinished run", format!("go on with --resume {shown}, or --force to start anew"))
@@ -136,7 +136,7 @@ impl RunDirectory {
 
     /// The result; it is there when the run is complete.
     pub fn summary(&self) -> PathBuf {
-        self.path.join(SUMMARY)
+        summary_of(&self.path)
     }
 }
 
@@ -148,6 +148,16 @@ pub fn experiment_of(run: &Path) -> PathBuf {
 /// Where a run directory keeps its latest checkpoint.
 pub fn checkpoint_of(run: &Path) -> PathBuf {
     run.join(CHECKPOINT)
+}
+
+/// Where a run directory keeps its result, once it is complete.
+pub fn summary_of(run: &Path) -> PathBuf {
+    run.join(SUMMARY)
+}
+
+/// Whether a run was started in this folder.
+pub fn holds_run(path: &Path) -> bool {
+    path.join(MANIFEST).exists()
 }
 
 const EXPERIMENT: &str = "experiment.ron";

@@ -71,6 +71,8 @@ pub struct Progress {
     pub stage: usize,
     /// What the last comparison found.
     pub found: Comparison,
+    /// Pairs learned from a second, views included, since this session began.
+    pub pairs_per_s: f64,
 }
 
 /// How a session of training ended.
@@ -170,6 +172,7 @@ impl<'a> Trainer<'a> {
                     epoch: self.position.epoch + 1,
                     stage,
                     found,
+                    pairs_per_s: pairs as f64 / start.elapsed().as_secs_f64(),
                 });
             }
             let learned = batches.saturating_sub(first_batch) * self.training.pairs as u64;

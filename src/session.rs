@@ -1,0 +1,302 @@
+//! A session: one sitting of training that keeps a run directory, from its start or from where it stopped to the
+//! read-outs and the summary.
+//!
+//! It says nothing itself. A watcher is told of every step, and answers whether to go on; what a stopped session has
+//! learned is in its checkpoint, from which the next one goes on to the same result. Work is done on the thread pool
+//! of the caller.
+//!
+//! ```no_run
+//! use std::ops::ControlFlow;
+//! use std::path::Path;
+//!
+//! use synlocal::session::{End, Options, Session, Stage};
+//! use synlocal::simulation::Experiment;
+//!
+//! let experiment = Experiment::load(Path::new("networks/quickstart.ron"), &["training.seed=2".to_string()])?;
+//! let session = Session::start(experiment, "quickstart", Path::new("runs/quickstart"), &Options::default())?;
+//! let end = session.run(&mut |stage| {
+//!     if let Stage::Training(progress) = stage {
+//!         println!("step {}: loss {:.1}", progress.steps, progress.found.loss);
+//!     }
+//!     ControlFlow::Continue(())
+//! })?;
+//! if let End::Finished(summary) = end {
+//!     println!("{}", summary.table());
+//! }
+//! # Ok::<(), synlocal::Error>(())
+//! ```
+
+mod metrics;
+
+use std::fmt;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use metrics::Metrics;
+
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::evaluate::{Features, read_out, read_out_unit};
+use crate::kernels::Isa;
+use crate::report::Summary;
+use crate::simulation::{
+    Experiment, Manifest, Position, Progress, RunDirectory, Simulation, Trainer, holds_run, read_manifest, summary_of,
+    write_atomically, write_json,
+};
+
+/// What a session may choose beside its experiment.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Folder of the data set, if not the experiment's; a run that goes on takes the one that it began with.
+    pub data: Option<PathBuf>,
+    /// Instruction set, if not the environment's or the widest; a run that goes on takes the one that it began with,
+    /// because another rounds otherwise.
+    pub isa: Option<Isa>,
+    /// Whether a start may replace a run.
+    pub force: bool,
+}
+
+/// What a session is at, as its watcher is told.
+#[derive(Debug, Clone, Copy)]
+pub enum Stage {
+    /// A learning step was done.
+    Training(Progress),
+    /// So many epochs of a read-out were done. 0 comes first, before features are computed.
+    ReadOut {
+        /// What is read out.
+        of: Subject,
+        /// Epochs done.
+        epoch: u64,
+        /// Epochs in all.
+        epochs: u64,
+    },
+}
+
+/// What is read out: the trained encoder, and the two floors that it stands beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The encoder after learning.
+    Trained,
+    /// The encoder with its first weights.
+    Untrained,
+    /// Raw pixels.
+    Pixels,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Subject::Trained => "the trained encoder",
+            Subject::Untrained => "the untrained encoder",
+            Subject::Pixels => "pixels",
+        })
+    }
+}
+
+/// How a session ended.
+#[derive(Debug, Clone)]
+pub enum End {
+    /// The run is complete.
+    Finished(Box<Summary>),
+    /// The watcher asked for a stop; [`Session::resume`] goes on.
+    Stopped,
+}
+
+/// A run that is ready to go on, and in nobody else's hands.
+#[derive(Debug)]
+pub struct Session {
+    directory: RunDirectory,
+    experiment: Experiment,
+    manifest: Manifest,
+    dataset: Dataset,
+    isa: Isa,
+}
+
+impl Session {
+    /// Starts a run of `experiment`, called `name` in its results, in the folder `out`.
+    ///
+    /// # Errors
+    /// The folder holds a run that may not be replaced or files that are not a run's; the data set cannot be loaded.
+    pub fn start(experiment: Experiment, name: &str, out: &Path, options: &Options) -> Result<Session> {
+        let isa = options.isa.map_or_else(Isa::from_environment, Ok)?;
+        RunDirectory::check(out, options.force)?;
+        let dataset = experiment.load_data(options.data.as_deref())?;
+        let absolute = |path: &Path| std::path::absolute(path).map_err(Error::io(path));
+        let manifest = Manifest {
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            experiment: experiment.digest(),
+            name: name.to_string(),
+            base: absolute(experiment.base())?,
+            data: options.data.as_deref().map(absolute).transpose()?,
+            dataset: dataset.digest(),
+            isa: isa.to_string(),
+        };
+        let directory = RunDirectory::create(out, experiment.text(), &manifest, options.force)?;
+        Ok(Session { directory, experiment, manifest, dataset, isa })
+    }
+
+    /// Goes on with the unfinished run in the folder `run`, to the same result as if it had never stopped.
+    ///
+    /// # Errors
+    /// There is no run, or it is complete, in use or damaged; its data set cannot be loaded, or is another one now.
+    pub fn resume(run: &Path, options: &Options) -> Result<Session> {
+        let (directory, manifest) = RunDirectory::open(run)?;
+        let experiment = Experiment::load_run(&directory.experiment(), &manifest)?;
+        if directory.summary().exists() {
+            return Err(Error::file(run, "is a complete run: there is nothing to resume", "see its summary.json"));
+        }
+        let dataset = experiment.load_data(options.data.as_deref().or(manifest.data.as_deref()))?;
+        if dataset.digest() != manifest.dataset {
+            return Err(Error::file(
+                run,
+                format!("learned from other images: {} is not the data set that it began with", dataset.name),
+                "name the folder that it began with as --data",
+            ));
+        }
+        let isa = options.isa.map_or_else(|| Isa::named(&manifest.isa), Ok)?;
+        Ok(Session { directory, experiment, manifest, dataset, isa })
+    }
+
+    /// The run's files.
+    pub fn directory(&self) -> &RunDirectory {
+        &self.directory
+    }
+
+    /// Trains from the last checkpoint on, or from first weights, then reads out. Metrics and a checkpoint are kept
+    /// after each epoch and at a stop. `watch` is told of each step; when it breaks, the session stops there.
+    ///
+    /// # Errors
+    /// The checkpoint does not fit, numbers are no longer finite, or files cannot be written.
+    pub fn run(&self, watch: &mut dyn FnMut(Stage) -> ControlFlow<()>) -> Result<End> {
+        let mut simulation = self.experiment.simulation(self.isa);
+        let position = match self.directory.checkpoint() {
+            checkpoint if checkpoint.exists() => simulation.load(&checkpoint, &self.manifest.experiment)?,
+            _ => Position::default(),
+        };
+        let metrics = Metrics::of(&self.directory);
+        metrics.forget_after(position.epoch)?;
+        let training = self.experiment.training().clone();
+        let mut trainer = Trainer::new(simulation, &self.dataset, *self.experiment.views(), training, position)?;
+        let stop = AtomicBool::new(false);
+        trainer.run(
+            &stop,
+            &mut |progress| stop.store(watch(Stage::Training(progress)).is_break(), Ordering::Relaxed),
+            &mut |trainer, epoch| {
+                metrics.append(&epoch)?;
+                self.save(trainer)
+            },
+        )?;
+        self.save(&trainer)?;
+        // A stop after the very last step counts too.
+        if stop.into_inner() {
+            return Ok(End::Stopped);
+        }
+        match self.read_out(trainer.into_simulation(), &metrics, watch) {
+            Ok(summary) => Ok(End::Finished(Box::new(summary))),
+            Err(Error::Stopped) => Ok(End::Stopped),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn save(&self, trainer: &Trainer<'_>) -> Result<()> {
+        trainer.simulation().save(&self.directory.checkpoint(), &self.manifest.experiment, trainer.position())
+    }
+
+    /// The three read-outs. A stop leaves nothing of them: training is safe, and a read-out is soon done again.
+    fn read_out(
+        &self,
+        mut trained: Simulation,
+        metrics: &Metrics,
+        watch: &mut dyn FnMut(Stage) -> ControlFlow<()>,
+    ) -> Result<Summary> {
+        let (experiment, dataset) = (&self.experiment, &self.dataset);
+        let (training, settings) = (experiment.training(), experiment.readout());
+        let unit = experiment.readout_unit();
+        let mut tell = |of, epoch| match watch(Stage::ReadOut { of, epoch, epochs: settings.epochs }) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::Stopped),
+        };
+        let mut of_unit = |simulation: &mut Simulation, of| {
+            tell(of, 0)?;
+            read_out_unit(simulation, unit, dataset, settings, training.seed, &mut |epoch| tell(of, epoch))
+        };
+        let readout = of_unit(&mut trained, Subject::Trained)?;
+        let untrained = of_unit(&mut experiment.simulation(self.isa), Subject::Untrained)?;
+        tell(Subject::Pixels, 0)?;
+        let pixels = read_out(
+            self.isa,
+            &Features::pixels(&dataset.train, dataset.shape),
+            &Features::pixels(&dataset.test, dataset.shape),
+            dataset.classes.len(),
+            settings,
+            training.seed,
+            &mut |epoch| tell(Subject::Pixels, epoch),
+        )?;
+        let epochs = metrics.epochs()?;
+        let summary = Summary {
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            name: self.manifest.name.clone(),
+            experiment: self.manifest.experiment.clone(),
+            seed: training.seed,
+            threads: rayon::current_num_threads(),
+            isa: self.isa.to_string(),
+            data: dataset.into(),
+            pairs: training.pairs,
+            epochs: training.epochs,
+            updates: trained.state().updates(),
+            pairs_per_s: median(epochs.iter().map(|epoch| epoch.pairs_per_s).collect()),
+            loss: epochs.last().map(|epoch| epoch.loss),
+            unit: trained.network().unit(unit).name.clone(),
+            readout,
+            untrained,
+            pixels,
+        };
+        let losses: Vec<f64> = epochs.iter().map(|epoch| epoch.loss).collect();
+        write_atomically(&self.directory.picture(), summary.picture(&losses).as_bytes())?;
+        // The summary comes last: with it, the run is complete.
+        write_json(&self.directory.summary(), &summary)?;
+        Ok(summary)
+    }
+}
+
+/// Brings the run of `experiment` in the folder `out` to its end, from wherever it stands: starts it, goes on with it,
+/// or reads what it found. Calling it again after a stop or a crash is all that a series of runs needs.
+///
+/// # Errors
+/// As for [`Session::start`], [`Session::resume`] and [`Session::run`]; also if the folder holds a run of another
+/// experiment that may not be replaced.
+pub fn complete(
+    experiment: Experiment,
+    name: &str,
+    out: &Path,
+    options: &Options,
+    watch: &mut dyn FnMut(Stage) -> ControlFlow<()>,
+) -> Result<End> {
+    if options.force || !holds_run(out) {
+        return Session::start(experiment, name, out, options)?.run(watch);
+    }
+    let (held, wanted) = (read_manifest(out)?.experiment, experiment.digest());
+    if held != wanted {
+        return Err(Error::file(
+            out,
+            format!("holds a run of another experiment: its digest is {held}, not {wanted}"),
+            "choose another --out, or --force to replace it",
+        ));
+    }
+    let file = summary_of(out);
+    if !file.exists() {
+        return Session::resume(out, options)?.run(watch);
+    }
+    let text = fs::read_to_string(&file).map_err(Error::io(&file))?;
+    let summary = serde_json::from_str(&text)
+        .map_err(|error| Error::file(&file, format!("is damaged: {error}"), "delete it and go on with its run"))?;
+    Ok(End::Finished(summary))
+}
+
+/// The middle value; 0 of none.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
