@@ -15,7 +15,8 @@ pub(super) struct Population {
     pub layout: Layout,
     /// Layout of the error at the activity.
     pub error_layout: Layout,
-    /// Layout of the packet, at the resolution of the drive; its halo serves the feedback that carries it.
+    /// Layout of the packet, at the resolution of the drive; its halo serves the feedback that carries it
+    /// and the projections that learn from it.
     pub packet_layout: Layout,
     /// Summed input, overwritten by each presentation.
     pub drive: Buffer,
@@ -48,8 +49,11 @@ impl Population {
         let map = |projection| network.projection(projection).map;
         let halo = network.efferents(id).map(|p| pathway::activity_halo(map(p))).max().unwrap_or(0);
         let carried = network.feedback_from(id).map(|f| pathway::carry_halo(map(network.answer(f).partner)));
-        let packet_halo = carried.max().unwrap_or(0);
-        let layout = if unit.input { Layout::input(unit.shape, halo) } else { Layout::new(unit.shape, halo) };
+        let learned = network.afferents(id).filter(|&p| network.learns(p)).map(|p| pathway::learn_halo(map(p)));
+        let packet_halo = carried.chain(learned).max().unwrap_or(0);
+        let whole = network.efferents(id).any(|p| pathway::reads_whole_vectors(map(p)));
+        let narrow = unit.input && !whole;
+        let layout = if narrow { Layout::input(unit.shape, halo) } else { Layout::new(unit.shape, halo) };
         let drive_layout = Layout::new(unit.drive, 0);
         let error_layout = Layout::new(unit.shape, 0);
         let packet_layout = Layout::new(unit.drive, packet_halo);

@@ -1,9 +1,9 @@
 //! The synapses of one projection: weights, the kernels that use them, and what they need to learn.
 
+use super::pathway::Pairing;
 use super::population::Population;
 use super::{Breach, Errorway, Feedback, Feedforward, Weights, pathway};
 use crate::kernels::Buffer;
-use crate::kernels::correlation::Correlation;
 use crate::kernels::product::Product;
 use crate::network::{FeedbackId, Init, Network, ProjectionId, Wiring};
 use crate::optimizer::{Moments, Optimizer};
@@ -23,7 +23,7 @@ pub(super) struct ForwardSynapses {
 /// What only a projection that learns has.
 #[derive(Debug, Clone)]
 pub(super) struct Plasticity {
-    pub correlation: Correlation,
+    pub pairing: Pairing,
     pub change: Vec<f32>,
     pub moments: Moments,
 }
@@ -75,7 +75,7 @@ impl ForwardSynapses {
         let weights = Weights::draw(projection.map, pre, projection.map.bias(), projection.init, &mut rng);
         let product = pathway::drive(projection.map, from.layout, to.drive_layout);
         let plasticity = network.learns(id).then(|| Plasticity {
-            correlation: pathway::learn(projection.map, from.layout, to.packet_layout),
+            pairing: pathway::learn(projection.map, from.layout, to.packet_layout),
             change: vec![0.0; weights.values.len()],
             moments: optimizer.moments(weights.values.len()),
         });
