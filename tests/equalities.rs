@@ -1,5 +1,8 @@
 //! Exact equalities: things that must give the same bits, and the derivative that finite differences give.
 
+#[path = "equalities/maps.rs"]
+mod maps;
+
 use synlocal::document::Document;
 use synlocal::kernels::Isa;
 use synlocal::learning::Rule;
@@ -298,48 +301,59 @@ fn instruction_sets_agree_to_rounding() {
 #[test]
 fn back_propagation_is_the_derivative_that_finite_differences_give() {
     for negatives in [Negatives::All, Negatives::Stored(2)] {
-        let mut learning = learning(Rule::Bp, Optimizer::Sgd { rate: 1.0, momentum: 0.0 });
-        // A stored view that is a constant has no finite difference: here it learns in both settings.
-        learning.loss = Loss::ContrastiveHinge(ContrastiveHinge {
-            negatives,
-            margins: (0.1, 2.5),
-            weight: Some(0.5),
-            gradient_block: Some(false),
-        });
-        let simulation = Simulation::new(network(Some(Wiring::Transported), ""), learning, PAIRS, 2).unwrap();
-        let (stored, current) = views(0, PAIRS * IMAGE);
-        let mut stepped = simulation.clone();
-        stepped.step(Batch::views(&stored, &current));
-        let mut rng = Stream::new(77).rng();
-        for (name, _) in forward_bits(&simulation) {
-            let start = simulation.get(&name).unwrap().to_vec();
-            let change: Vec<f64> =
-                start.iter().zip(stepped.get(&name).unwrap()).map(|(old, new)| f64::from(old - new)).collect();
-            // A typical slope along a random direction of length 1.
-            let size = change.iter().map(|c| c * c).sum::<f64>().sqrt() / (change.len() as f64).sqrt();
-            let mut errors: Vec<f64> = (0..7)
-                .map(|_| {
-                    // Along a random direction, so that rounding of the f32 loss does not drown a single weight's share.
-                    let mut direction: Vec<f32> = start.iter().map(|_| rng.normal()).collect();
-                    let length = direction.iter().map(|d| d * d).sum::<f32>().sqrt();
-                    direction.iter_mut().for_each(|d| *d /= length);
-                    let loss_at = |distance: f32| {
-                        let mut moved = simulation.clone();
-                        let values: Vec<f32> = start.iter().zip(&direction).map(|(w, d)| w + distance * d).collect();
-                        moved.set(&name, &values).unwrap();
-                        moved.step(Batch::views(&stored, &current)).loss
-                    };
-                    let slope: f64 = change.iter().zip(&direction).map(|(c, &d)| c * f64::from(d)).sum();
-                    // Far off, hinges, maxima and hardtanh have corners; near, f32 rounds. One distance is between.
-                    [1e-2f32, 3e-3, 1e-3, 3e-4]
-                        .map(|far| (loss_at(far) - loss_at(-far)) / f64::from(2.0 * far))
-                        .into_iter()
-                        .map(|difference| (difference - slope).abs() / size)
-                        .fold(f64::INFINITY, f64::min)
-                })
-                .collect();
-            errors.sort_by(f64::total_cmp);
-            assert!(errors[3] < 1e-2 && errors[6] < 5e-2, "{negatives:?}, {name}: relative errors {errors:.4?}");
-        }
+        let simulation = Simulation::new(network(Some(Wiring::Transported), ""), differentiable(negatives), PAIRS, 2);
+        assert_steps_are_slopes(&simulation.unwrap(), IMAGE);
+    }
+}
+
+/// Learning whose every step is the slope of its loss.
+fn differentiable(negatives: Negatives) -> Learning {
+    let mut learning = learning(Rule::Bp, Optimizer::Sgd { rate: 1.0, momentum: 0.0 });
+    // A stored view that is a constant has no finite difference: here it learns in both settings.
+    learning.loss = Loss::ContrastiveHinge(ContrastiveHinge {
+        negatives,
+        margins: (0.1, 2.5),
+        weight: Some(0.5),
+        gradient_block: Some(false),
+    });
+    learning
+}
+
+/// Demands that a step on images of `image` values changes each vector of forward weights by the slope that finite
+/// differences of the loss give.
+fn assert_steps_are_slopes(simulation: &Simulation, image: usize) {
+    let (stored, current) = views(0, PAIRS * image);
+    let mut stepped = simulation.clone();
+    stepped.step(Batch::views(&stored, &current));
+    let mut rng = Stream::new(77).rng();
+    for (name, _) in forward_bits(simulation) {
+        let start = simulation.get(&name).unwrap().to_vec();
+        let change: Vec<f64> =
+            start.iter().zip(stepped.get(&name).unwrap()).map(|(old, new)| f64::from(old - new)).collect();
+        // A typical slope along a random direction of length 1.
+        let size = change.iter().map(|c| c * c).sum::<f64>().sqrt() / (change.len() as f64).sqrt();
+        let mut errors: Vec<f64> = (0..7)
+            .map(|_| {
+                // Along a random direction, so that rounding of the f32 loss does not drown a single weight's share.
+                let mut direction: Vec<f32> = start.iter().map(|_| rng.normal()).collect();
+                let length = direction.iter().map(|d| d * d).sum::<f32>().sqrt();
+                direction.iter_mut().for_each(|d| *d /= length);
+                let loss_at = |distance: f32| {
+                    let mut moved = simulation.clone();
+                    let values: Vec<f32> = start.iter().zip(&direction).map(|(w, d)| w + distance * d).collect();
+                    moved.set(&name, &values).unwrap();
+                    moved.step(Batch::views(&stored, &current)).loss
+                };
+                let slope: f64 = change.iter().zip(&direction).map(|(c, &d)| c * f64::from(d)).sum();
+                // Far off, hinges, maxima and hardtanh have corners; near, f32 rounds. One distance is between.
+                [1e-2f32, 3e-3, 1e-3, 3e-4]
+                    .map(|far| (loss_at(far) - loss_at(-far)) / f64::from(2.0 * far))
+                    .into_iter()
+                    .map(|difference| (difference - slope).abs() / size)
+                    .fold(f64::INFINITY, f64::min)
+            })
+            .collect();
+        errors.sort_by(f64::total_cmp);
+        assert!(errors[3] < 1e-2 && errors[6] < 5e-2, "{name}: relative errors {errors:.4?}");
     }
 }

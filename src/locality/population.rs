@@ -2,21 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use super::{Place, View};
-use crate::kernels::product::Product;
+use super::{Place, View, pathway};
 use crate::kernels::{Buffer, Layout, Pool};
-use crate::network::{LinearMap, Network, UnitId};
+use crate::network::{Network, UnitId};
 
 /// One unit's part of the state, for a batch.
 #[derive(Debug, Clone)]
 pub(super) struct Population {
     /// Layout of the drive, at the resolution before pooling.
     pub drive_layout: Layout,
-    /// Layout of the activity; its halo serves the widest padding among the projections that read it.
+    /// Layout of the activity; its halo serves the projections that read it.
     pub layout: Layout,
     /// Layout of the error at the activity.
     pub error_layout: Layout,
-    /// Layout of the packet, at the resolution of the drive; its halo serves the feedback that carries it.
+    /// Layout of the packet, at the resolution of the drive; its halo serves the feedback that carries it
+    /// and the projections that learn from it.
     pub packet_layout: Layout,
     /// Summed input, overwritten by each presentation.
     pub drive: Buffer,
@@ -46,17 +46,14 @@ impl Population {
     /// kept apart.
     pub(super) fn new(network: &Network, id: UnitId, samples: usize, traces: usize, places: &BTreeSet<Place>) -> Self {
         let unit = network.unit(id);
-        let padding = network.efferents(id).map(|p| match network.projection(p).map {
-            LinearMap::Conv { pad, .. } => pad,
-            LinearMap::Dense { .. } => 0,
-        });
-        let halo = padding.max().unwrap_or(0);
-        let carried = network.feedback_from(id).map(|f| match network.projection(network.answer(f).partner).map {
-            LinearMap::Conv { kernel, stride, pad, .. } => Product::carry_halo(kernel, stride, pad),
-            LinearMap::Dense { .. } => 0,
-        });
-        let packet_halo = carried.max().unwrap_or(0);
-        let layout = if unit.input { Layout::input(unit.shape, halo) } else { Layout::new(unit.shape, halo) };
+        let map = |projection| network.projection(projection).map;
+        let halo = network.efferents(id).map(|p| pathway::activity_halo(map(p))).max().unwrap_or(0);
+        let carried = network.feedback_from(id).map(|f| pathway::carry_halo(map(network.answer(f).partner)));
+        let learned = network.afferents(id).filter(|&p| network.learns(p)).map(|p| pathway::learn_halo(map(p)));
+        let packet_halo = carried.chain(learned).max().unwrap_or(0);
+        let whole = network.efferents(id).any(|p| pathway::reads_whole_vectors(map(p)));
+        let narrow = unit.input && !whole;
+        let layout = if narrow { Layout::input(unit.shape, halo) } else { Layout::new(unit.shape, halo) };
         let drive_layout = Layout::new(unit.drive, 0);
         let error_layout = Layout::new(unit.shape, 0);
         let packet_layout = Layout::new(unit.drive, packet_halo);

@@ -79,7 +79,7 @@ impl State {
         let scratch = forward
             .iter()
             .filter_map(|synapses| synapses.plasticity.as_ref())
-            .map(|plasticity| plasticity.correlation.scratch_len(samples))
+            .map(|plasticity| plasticity.pairing.scratch_len(samples))
             .max();
         let mut state = State {
             isa,
@@ -106,9 +106,8 @@ impl State {
             samples as u128 * (drive + traces * (2 * own + drive))
         });
         let weights = network.feedforward().iter().map(|projection| {
-            let dims = projection.map.weight_dims(network.unit(projection.from).shape);
             // Plain and packed, forward and back, with change and moments.
-            7 * dims.iter().map(|&dim| dim as u128).product::<u128>()
+            7 * projection.map.weights(network.unit(projection.from).shape)
         });
         4 * (activities.sum::<u128>() + weights.sum::<u128>())
     }
@@ -272,15 +271,10 @@ impl State {
             plasticity.change.fill(0.0);
         }
         let (change, bias) = plasticity.change.split_at_mut(synapses.weights.synapses().len());
-        let mut change = Change {
-            isa: self.isa,
-            correlation: &plasticity.correlation,
-            scratch: &mut self.scratch,
-            synapses: change,
-            bias,
-        };
+        let mut change =
+            Change { isa: self.isa, pairing: &plasticity.pairing, scratch: &mut self.scratch, synapses: change, bias };
         rule(&synapse, &mut change);
-        synapses.learn_work.add(events, plasticity.correlation.multiply_adds());
+        synapses.learn_work.add(events, plasticity.pairing.multiply_adds());
     }
 
     /// The optimiser folds a change into forward weights; learned feedback takes the very same update.

@@ -2,8 +2,8 @@
 
 use std::marker::PhantomData;
 
-use crate::kernels::correlation::{Correlation, sum_over_positions};
-use crate::kernels::{Isa, Layout};
+use super::pathway::Pairing;
+use crate::kernels::{Isa, Layout, sum_over_positions};
 
 /// Marks a presynaptic signal.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +52,7 @@ impl<'a> Synapse<'a> {
 #[derive(Debug)]
 pub struct Change<'a> {
     pub(super) isa: Isa,
-    pub(super) correlation: &'a Correlation,
+    pub(super) pairing: &'a Pairing,
     pub(super) scratch: &'a mut [f32],
     pub(super) synapses: &'a mut [f32],
     pub(super) bias: &'a mut [f32],
@@ -62,7 +62,7 @@ impl Change<'_> {
     /// Adds post x pre, summed over the batch and over the positions that share a weight. A bias is a synapse from a
     /// unit that is always 1.
     pub fn correlate(&mut self, pre: Signal<'_, Pre>, post: Signal<'_, Post>) {
-        self.correlation.run(self.isa, pre.values, post.values, post.events, self.scratch, self.synapses);
+        self.pairing.run(self.isa, pre.values, post.values, post.events, self.scratch, self.synapses);
         if !self.bias.is_empty() {
             sum_over_positions(self.isa, post.values, post.layout, post.events, self.bias);
         }

@@ -1,11 +1,11 @@
 //! The synapses of one projection: weights, the kernels that use them, and what they need to learn.
 
+use super::pathway::Pairing;
 use super::population::Population;
-use super::{Breach, Errorway, Feedback, Feedforward, Weights};
+use super::{Breach, Errorway, Feedback, Feedforward, Weights, pathway};
 use crate::kernels::Buffer;
-use crate::kernels::correlation::Correlation;
 use crate::kernels::product::Product;
-use crate::network::{FeedbackId, Init, LinearMap, Network, ProjectionId, Wiring};
+use crate::network::{FeedbackId, Init, Network, ProjectionId, Wiring};
 use crate::optimizer::{Moments, Optimizer};
 use crate::rng::Stream;
 
@@ -23,7 +23,7 @@ pub(super) struct ForwardSynapses {
 /// What only a projection that learns has.
 #[derive(Debug, Clone)]
 pub(super) struct Plasticity {
-    pub correlation: Correlation,
+    pub pairing: Pairing,
     pub change: Vec<f32>,
     pub moments: Moments,
     /// Updates made so far: projections of different blocks learn at different times.
@@ -75,19 +75,9 @@ impl ForwardSynapses {
         let (from, to) = (&units[projection.from.0], &units[projection.to.0]);
         let mut rng = stream.named("weights").named(&projection.name).rng();
         let weights = Weights::draw(projection.map, pre, projection.map.bias(), projection.init, &mut rng);
-        let product = match projection.map {
-            LinearMap::Dense { .. } => Product::dense(from.layout, to.drive_layout),
-            LinearMap::Conv { kernel, stride, pad, .. } => {
-                Product::conv(from.layout, to.drive_layout, kernel, stride, pad)
-            }
-        };
+        let product = pathway::drive(projection.map, from.layout, to.drive_layout);
         let plasticity = network.learns(id).then(|| Plasticity {
-            correlation: match projection.map {
-                LinearMap::Dense { .. } => Correlation::dense(from.layout, to.packet_layout),
-                LinearMap::Conv { kernel, stride, pad, .. } => {
-                    Correlation::conv(from.layout, to.packet_layout, kernel, stride, pad)
-                }
-            },
+            pairing: pathway::learn(projection.map, from.layout, to.packet_layout),
             change: vec![0.0; weights.values.len()],
             moments: optimizer.moments(weights.values.len()),
             updates: 0,
@@ -120,12 +110,7 @@ impl FeedbackSynapses {
         let projection = network.projection(feedback.partner);
         let pre = network.unit(projection.from).shape;
         let (upper, lower) = (&units[feedback.from.0], &units[feedback.to.0]);
-        let product = match projection.map {
-            LinearMap::Dense { .. } => Product::dense_carry(upper.packet_layout, lower.error_layout),
-            LinearMap::Conv { kernel, stride, pad, .. } => {
-                Product::conv_carry(upper.packet_layout, lower.error_layout, kernel, stride, pad)
-            }
-        };
+        let product = pathway::carry(projection.map, upper.packet_layout, lower.error_layout);
         let weights = (feedback.wiring != Wiring::Transported).then(|| {
             let mut rng = stream.named("feedback").named(&feedback.name).rng();
             let mut weights = Weights::draw(projection.map, pre, false, feedback.init, &mut rng);

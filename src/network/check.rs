@@ -1,6 +1,7 @@
 //! What is wrong with a description's numbers taken one by one: sizes that are zero or absurd, padding that only adds
 //! zeros, initial laws that draw nothing. Numbers that must fit each other are the business of `geometry`.
 
+use super::projection::Window;
 use super::spec::{NetworkSpec, UnitSpec};
 use super::{Init, LinearMap};
 use crate::fault::Fault;
@@ -50,8 +51,11 @@ pub(super) fn numbers(spec: &NetworkSpec) -> Vec<Fault> {
 
 /// Whether a map's sizes can be reckoned with.
 pub(super) fn is_usable(map: LinearMap) -> bool {
-    let (sizes, pad) = sizes(map);
-    sizes.iter().all(|(_, size)| (1..=LARGEST).contains(size)) && pad <= LARGEST
+    let fitting = |window: Window| {
+        let transposed = matches!(map, LinearMap::TransposedConv { .. });
+        window.pad <= LARGEST && (!transposed || window_faults("", window).is_empty())
+    };
+    sizes(map).iter().all(|(_, size)| (1..=LARGEST).contains(size)) && map.window().is_none_or(fitting)
 }
 
 /// Whether a pool's size can be reckoned with.
@@ -69,28 +73,36 @@ pub(super) fn projection_name(name: Option<&String>, from: &str, to: &str) -> St
     name.cloned().unwrap_or_else(|| format!("{from}->{to}"))
 }
 
-/// A map's sizes that must not be 0, and its padding, which may be.
-fn sizes(map: LinearMap) -> (Vec<(&'static str, usize)>, usize) {
-    match map {
-        LinearMap::Dense { units, .. } => (vec![("units", units)], 0),
-        LinearMap::Conv { channels, kernel, stride, pad, .. } => {
-            (vec![("channels", channels), ("kernel", kernel), ("stride", stride)], pad)
-        }
-    }
+/// A map's sizes that must not be 0.
+fn sizes(map: LinearMap) -> Vec<(&'static str, usize)> {
+    let outputs = if let LinearMap::Dense { .. } = map { "units" } else { "channels" };
+    let window = map.window().map(|Window { kernel, stride, .. }| [("kernel", kernel), ("stride", stride)]);
+    std::iter::once((outputs, map.outputs())).chain(window.into_iter().flatten()).collect()
 }
 
 fn map_faults(owner: &str, map: LinearMap) -> Vec<Fault> {
-    let (sizes, pad) = sizes(map);
-    let mut faults: Vec<Fault> = sizes.into_iter().filter_map(|(field, size)| size_fault(owner, field, size)).collect();
-    if let LinearMap::Conv { kernel, .. } = map
-        && kernel > 0
-        && pad >= kernel
-    {
+    let sizes = sizes(map).into_iter().filter_map(|(field, size)| size_fault(owner, field, size));
+    let windows = map.window().into_iter().flat_map(|window| window_faults(owner, window));
+    sizes.chain(windows).collect()
+}
+
+/// What is wrong with padding, beside a kernel and a stride that are above 0.
+fn window_faults(owner: &str, window: Window) -> Vec<Fault> {
+    let Window { kernel, stride, pad, output_pad } = window;
+    let wide = (kernel > 0 && pad >= kernel).then(|| {
         let problem =
             format!("{owner}: with padding {pad}, a kernel of {kernel} meets nothing but padding at the edge");
-        faults.push(Fault::new("pad", problem, format!("use padding {} or less", kernel - 1)));
-    }
-    faults
+        Fault::new("pad", problem, format!("use padding {} or less", kernel - 1))
+    });
+    let bare = (stride > 0 && output_pad >= stride).then(|| {
+        let problem = format!("{owner}: an output padding of {output_pad} is not less than the stride, {stride}");
+        let remedy = match stride {
+            1 => "leave output_pad out".to_string(),
+            _ => format!("use output_pad {} or less", stride - 1),
+        };
+        Fault::new("output_pad", problem, remedy)
+    });
+    wide.into_iter().chain(bare).collect()
 }
 
 fn size_fault(owner: &str, field: &str, size: usize) -> Option<Fault> {

@@ -7,6 +7,7 @@
 use super::blocks::Division;
 use super::check::projection_name;
 use super::diagram::{Diagram, End, Join};
+use super::projection::Window;
 use super::spec::FeedbackSpec;
 use super::{Feedback, Init, LinearMap, ProjectionId, UnitId, Wiring};
 use crate::fault::{Fault, did_you_mean};
@@ -89,7 +90,7 @@ impl Written {
         };
         if let (Some(partner), Some(map)) = (partner, spec.map) {
             let theirs = diagram.spec.feedforward[partner.0].map;
-            if map != theirs && map != without_bias(theirs) {
+            if map != theirs && map != theirs.without_bias() {
                 let problem = format!(
                     "{owner} is {}, but {}, which it answers, is {}",
                     in_words(map),
@@ -116,22 +117,18 @@ impl Written {
     }
 }
 
-/// The same geometry as errors know it: they meet no bias.
-fn without_bias(mut map: LinearMap) -> LinearMap {
-    match &mut map {
-        LinearMap::Dense { bias, .. } | LinearMap::Conv { bias, .. } => *bias = false,
-    }
-    map
-}
-
 fn in_words(map: LinearMap) -> String {
     let bias = if map.bias() { " with bias" } else { "" };
-    match map {
-        LinearMap::Dense { units, .. } => format!("dense, {units} units{bias}"),
-        LinearMap::Conv { channels, kernel, stride, pad, .. } => {
-            format!("a convolution to {channels} channels, kernel {kernel}, stride {stride}, padding {pad}{bias}")
-        }
-    }
+    let (kind, outputs) = match map {
+        LinearMap::Dense { units, .. } => return format!("dense, {units} units{bias}"),
+        LinearMap::Conv { channels, .. } => ("a convolution", channels),
+        LinearMap::TransposedConv { channels, .. } => ("a transposed convolution", channels),
+    };
+    let windows = map.window().map(|Window { kernel, stride, pad, output_pad }| {
+        let more = if output_pad == 0 { String::new() } else { format!(", output padding {output_pad}") };
+        format!(", kernel {kernel}, stride {stride}, padding {pad}{more}")
+    });
+    format!("{kind} to {outputs} channels{}{bias}", windows.unwrap_or_default())
 }
 
 /// The feedforward projection that a written feedback projection answers.

@@ -4,6 +4,7 @@
 
 use super::check::{self, MOST_VALUES, unit_place};
 use super::diagram::Diagram;
+use super::projection::Window;
 use super::spec::UnitSpec;
 use super::{LinearMap, ProjectionId, Unit, UnitId};
 use crate::fault::Fault;
@@ -65,12 +66,12 @@ fn drives(diagram: &Diagram, unit: UnitId, shapes: &[Option<(Shape, Shape)>], fa
         match map.output(pre) {
             Some(made)
                 if fits(made, &format!("projection {}", join.name), &place, faults)
-                    && holds(map.outputs() as u128 * map.fan_in(pre) as u128, &join.name, &place, faults) =>
+                    && holds(map.weights(pre), &join.name, &place, faults) =>
             {
                 drives.push(Drive { projection: ProjectionId(index), pre, made });
             }
             Some(_) => (),
-            None => faults.push(too_large(&join.name, diagram.name(from), map, pre).within(&place)),
+            None => faults.push(makes_nothing(&join.name, diagram.name(from), map, pre).within(&place)),
         }
     }
     drives
@@ -111,48 +112,67 @@ fn mismatch(name: &str, map: LinearMap, drive: &Drive, expected: &Expected) -> F
             };
             Fault::new("units", problem, remedy)
         }
-        LinearMap::Conv { channels, .. } if size(made) == size(wanted) => {
+        _ if size(made) == size(wanted) => {
             let problem = format!(
-                "projection {name}: makes {channels} channels, but {unit} expects {} from {by}",
-                wanted.channels
+                "projection {name}: makes {} channels, but {unit} expects {} from {by}",
+                made.channels, wanted.channels
             );
             Fault::new("channels", problem, format!("use channels: {}", wanted.channels))
         }
-        LinearMap::Conv { kernel, stride, pad, .. } => {
-            let step = if stride == 1 { String::new() } else { format!(" and stride {stride}") };
+        _ => {
+            let how = map.window().map(|Window { kernel, stride, pad, output_pad }| {
+                let step = if stride == 1 { String::new() } else { format!(" and stride {stride}") };
+                let more = if output_pad == 0 { String::new() } else { format!(" and output padding {output_pad}") };
+                format!("kernel {kernel} with padding {pad}{step}{more} ")
+            });
             let problem = format!(
-                "projection {name}: kernel {kernel} with padding {pad}{step} turns {} into {}, but {unit} expects {} from {by}",
+                "projection {name}: {}turns {} into {}, but {unit} expects {} from {by}",
+                how.unwrap_or_default(),
                 size(pre),
                 size(made),
                 size(wanted)
             );
-            let remedy = conv_remedy(map, pre, wanted).unwrap_or_else(|| format!("make both {}", size(wanted)));
+            let remedy = window_remedy(map, pre, wanted).unwrap_or_else(|| format!("make both {}", size(wanted)));
             Fault::new("", problem, remedy)
         }
     }
 }
 
-/// The one number to change so that a convolution makes maps of the wanted size.
-fn conv_remedy(map: LinearMap, pre: Shape, wanted: Shape) -> Option<String> {
-    let LinearMap::Conv { channels, kernel, stride, pad, bias } = map else { return None };
-    let makes = |kernel, stride, pad| {
-        let made = LinearMap::Conv { channels, kernel, stride, pad, bias }.output(pre);
-        pad < kernel && made.is_some_and(|made| (made.height, made.width) == (wanted.height, wanted.width))
+/// The one number to change so that a map makes maps of the wanted size.
+fn window_remedy(map: LinearMap, pre: Shape, wanted: Shape) -> Option<String> {
+    let window = map.window()?;
+    let makes = |window: Window| {
+        let map = map.with_window(window);
+        let made = map.output(pre).filter(|_| check::is_usable(map) && window.pad < window.kernel);
+        made.is_some_and(|made| (made.height, made.width) == (wanted.height, wanted.width))
     };
-    let paddings = (0..TRIED).map(|tried| (kernel, stride, tried, format!("use padding {tried}")));
-    let kernels = (1..=TRIED).map(|tried| (tried, stride, pad, format!("use kernel {tried}")));
-    let strides = (1..=TRIED).map(|tried| (kernel, tried, pad, format!("use stride {tried}")));
-    let mut tried = paddings.chain(kernels).chain(strides);
-    let (_, _, _, remedy) = tried.find(|(kernel, stride, pad, _)| makes(*kernel, *stride, *pad))?;
-    let count = if channels == wanted.channels { String::new() } else { format!(" and channels: {}", wanted.channels) };
+    let paddings = (0..TRIED).map(|pad| (Window { pad, ..window }, format!("use padding {pad}")));
+    let output_paddings =
+        (0..TRIED).map(|output_pad| (Window { output_pad, ..window }, format!("use output_pad {output_pad}")));
+    let kernels = (1..=TRIED).map(|kernel| (Window { kernel, ..window }, format!("use kernel {kernel}")));
+    let strides = (1..=TRIED).map(|stride| (Window { stride, ..window }, format!("use stride {stride}")));
+    let mut tried = paddings.chain(output_paddings).chain(kernels).chain(strides);
+    let (_, remedy) = tried.find(|(window, _)| makes(*window))?;
+    let fits = map.outputs() == wanted.channels;
+    let count = if fits { String::new() } else { format!(" and channels: {}", wanted.channels) };
     Some(remedy + &count)
 }
 
-fn too_large(name: &str, from: &str, map: LinearMap, pre: Shape) -> Fault {
-    let LinearMap::Conv { kernel, pad, .. } = map else {
+/// The fault of a map that makes nothing of its presynaptic maps.
+fn makes_nothing(name: &str, from: &str, map: LinearMap, pre: Shape) -> Fault {
+    let Some(Window { kernel, stride, pad, output_pad }) = map.window() else {
         return Fault::new("", format!("projection {name}: does not fit {from}"), "change its geometry");
     };
     let Shape { height, width, .. } = pre;
+    if let LinearMap::TransposedConv { .. } = map {
+        let spread = |extent: usize| (extent - 1) * stride + kernel + output_pad;
+        let (rows, columns) = (spread(height), spread(width));
+        let problem = format!(
+            "projection {name}: padding {pad} at each side cuts off all of {rows}x{columns}, to which kernel {kernel} \
+             spreads the {height}x{width} maps of {from}"
+        );
+        return Fault::new("pad", problem, format!("use padding {} or less", (rows.min(columns) - 1) / 2));
+    }
     let most = height.min(width) + 2 * pad;
     let problem = format!(
         "projection {name}: kernel {kernel} is larger than the {height}x{width} maps of {from} with padding {pad}, {}x{}",
@@ -179,9 +199,10 @@ fn pooled(name: &str, drive: Shape, pool: Pool, faults: &mut Vec<Fault>) -> Opti
 
 /// Whether a shape stays within what one sample may hold; a fault at `place` otherwise.
 fn fits(shape: Shape, owner: &str, place: &str, faults: &mut Vec<Fault>) -> bool {
-    let fits = shape.len() <= MOST_VALUES;
+    let values = [shape.channels, shape.height, shape.width].map(|size| size as u128).iter().product::<u128>();
+    let fits = values <= MOST_VALUES as u128;
     if !fits {
-        let problem = format!("{owner}: makes {shape}, {} values a sample", shape.len());
+        let problem = format!("{owner}: makes {shape}, {values} values a sample");
         faults.push(Fault::new(place, problem, format!("stay below {MOST_VALUES}")));
     }
     fits

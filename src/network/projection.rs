@@ -56,6 +56,36 @@ pub enum LinearMap {
         #[serde(default)]
         bias: bool,
     },
+    /// The way back of a convolution taken as a way up, so that a map grows: each presynaptic value is spread over a
+    /// window of the drive. Weights are shared over space, `[channel in][channel out][row][column]`.
+    TransposedConv {
+        /// Feature maps of the postsynaptic population.
+        channels: usize,
+        /// Side of the square kernel.
+        kernel: usize,
+        /// Step between neighbouring windows.
+        #[serde(default = "one")]
+        stride: usize,
+        /// Rows and columns that are cut off each side of the drive.
+        #[serde(default)]
+        pad: usize,
+        /// Rows and columns more at the bottom and at the right, fewer than a stride.
+        #[serde(default)]
+        output_pad: usize,
+        /// Whether each map also has a bias.
+        #[serde(default)]
+        bias: bool,
+    },
+}
+
+/// The numbers of a map that looks at its presynaptic maps, or writes its drive, window by window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
+    pub(super) pad: usize,
+    /// 0 of all but transposed convolutions.
+    pub(super) output_pad: usize,
 }
 
 fn one() -> usize {
@@ -71,43 +101,99 @@ impl LinearMap {
                 let side = |extent: usize| Some((extent + 2 * pad).checked_sub(kernel)? / stride + 1);
                 Some(Shape::new(channels, side(pre.height)?, side(pre.width)?))
             }
+            LinearMap::TransposedConv { channels, kernel, stride, pad, output_pad, .. } => {
+                let side = |extent: usize| {
+                    let spread = (extent - 1) * stride + kernel + output_pad;
+                    spread.checked_sub(2 * pad).filter(|side| *side > 0)
+                };
+                Some(Shape::new(channels, side(pre.height)?, side(pre.width)?))
+            }
         }
     }
 
-    /// Synapses that end in one postsynaptic unit.
+    /// Synapses that end in one postsynaptic unit; where windows of a stride meet some units more often than others,
+    /// those of the units that they meet most.
     pub fn fan_in(self, pre: Shape) -> usize {
         match self {
             LinearMap::Dense { .. } => pre.len(),
             LinearMap::Conv { kernel, .. } => pre.channels * kernel * kernel,
+            LinearMap::TransposedConv { kernel, stride, .. } => pre.channels * kernel.div_ceil(stride).pow(2),
         }
     }
 
     /// Multiply-adds of one sample, padding included: as many to drive, to carry and to learn.
     pub fn multiply_adds(self, pre: Shape) -> u64 {
-        self.output(pre).map_or(0, |drive| (drive.len() * self.fan_in(pre)) as u64)
+        match self {
+            LinearMap::TransposedConv { channels, kernel, .. } => (pre.len() * channels * kernel * kernel) as u64,
+            _ => self.output(pre).map_or(0, |drive| (drive.len() * self.fan_in(pre)) as u64),
+        }
     }
 
-    /// Dimensions of the weights: `[out, in]` or `[out, in, kernel, kernel]`.
+    /// Dimensions of the weights: `[out, in]`, `[out, in, kernel, kernel]`, or `[in, out, kernel, kernel]` of a
+    /// transposed convolution.
     pub fn weight_dims(self, pre: Shape) -> Vec<usize> {
         match self {
             LinearMap::Dense { units, .. } => vec![units, pre.len()],
             LinearMap::Conv { channels, kernel, .. } => vec![channels, pre.channels, kernel, kernel],
+            LinearMap::TransposedConv { channels, kernel, .. } => vec![pre.channels, channels, kernel, kernel],
         }
+    }
+
+    /// How many weights there are.
+    pub fn weights(self, pre: Shape) -> u128 {
+        self.weight_dims(pre).into_iter().map(|dim| dim as u128).product()
     }
 
     /// Postsynaptic populations that have a bias of their own: units of a dense map, maps of a convolution.
     pub fn outputs(self) -> usize {
         match self {
             LinearMap::Dense { units, .. } => units,
-            LinearMap::Conv { channels, .. } => channels,
+            LinearMap::Conv { channels, .. } | LinearMap::TransposedConv { channels, .. } => channels,
         }
     }
 
     /// Whether the map has biases.
-    pub fn bias(self) -> bool {
+    pub fn bias(mut self) -> bool {
+        *self.bias_mut()
+    }
+
+    /// The same geometry as errors know it: they meet no bias.
+    pub(super) fn without_bias(mut self) -> LinearMap {
+        *self.bias_mut() = false;
+        self
+    }
+
+    fn bias_mut(&mut self) -> &mut bool {
         match self {
-            LinearMap::Dense { bias, .. } | LinearMap::Conv { bias, .. } => bias,
+            LinearMap::Dense { bias, .. } | LinearMap::Conv { bias, .. } | LinearMap::TransposedConv { bias, .. } => {
+                bias
+            }
         }
+    }
+
+    /// The numbers of its windows; a dense map has none.
+    pub(super) fn window(self) -> Option<Window> {
+        match self {
+            LinearMap::Dense { .. } => None,
+            LinearMap::Conv { kernel, stride, pad, .. } => Some(Window { kernel, stride, pad, output_pad: 0 }),
+            LinearMap::TransposedConv { kernel, stride, pad, output_pad, .. } => {
+                Some(Window { kernel, stride, pad, output_pad })
+            }
+        }
+    }
+
+    /// The same map with other windows.
+    pub(super) fn with_window(mut self, window: Window) -> LinearMap {
+        match &mut self {
+            LinearMap::Dense { .. } => (),
+            LinearMap::Conv { kernel, stride, pad, .. } => {
+                (*kernel, *stride, *pad) = (window.kernel, window.stride, window.pad);
+            }
+            LinearMap::TransposedConv { kernel, stride, pad, output_pad, .. } => {
+                (*kernel, *stride, *pad, *output_pad) = (window.kernel, window.stride, window.pad, window.output_pad);
+            }
+        }
+        self
     }
 }
 

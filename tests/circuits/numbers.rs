@@ -42,6 +42,12 @@ fn converging_shapes_that_differ_name_both_and_what_to_change() {
             "use stride 1",
         ),
         (
+            "TransposedConv(channels: 8, kernel: 3, stride: 2, pad: 1)",
+            "projection v1->v2: kernel 3 with padding 1 and stride 2 turns 4x4 into 7x7, but v2 expects 4x4 from eye->v2",
+            "TransposedConv(channels: 8, kernel: 3, stride: 2, pad: 1)",
+            "use stride 1",
+        ),
+        (
             "Conv(channels: 6, kernel: 3, pad: 1)",
             "projection v1->v2: makes 6 channels, but v2 expects 8 from eye->v2",
             "6",
@@ -111,6 +117,31 @@ fn sizes_that_cannot_be_are_faults() {
             "projection eye->v1: kernel 11 is larger than the 8x8 maps of eye with padding 1, 10x10",
             "11",
             "use kernel 10 or smaller",
+        ),
+        (
+            "TransposedConv(channels: 4, kernel: 3, stride: 2, pad: 3)",
+            "projection eye->v1: with padding 3, a kernel of 3 meets nothing but padding at the edge",
+            "3",
+            "use padding 2 or less",
+        ),
+        (
+            "TransposedConv(channels: 4, kernel: 3, stride: 2, output_pad: 2)",
+            "projection eye->v1: an output padding of 2 is not less than the stride, 2",
+            "2",
+            "use output_pad 1 or less",
+        ),
+        (
+            "TransposedConv(channels: 4, kernel: 3, output_pad: 1)",
+            "projection eye->v1: an output padding of 1 is not less than the stride, 1",
+            "1",
+            "leave output_pad out",
+        ),
+        (
+            "TransposedConv(channels: 4, kernel: 12, pad: 10)",
+            "projection eye->v1: padding 10 at each side cuts off all of 19x19, to which kernel 12 spreads the 8x8 maps of \
+             eye",
+            "10",
+            "use padding 9 or less",
         ),
     ] {
         assert_says(&fault(UNITS, &chain(map), "", Some(Wiring::Fixed)), problem, marked, remedy);

@@ -80,6 +80,16 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
             (size(), size(), size(), size(), any::<bool>()).prop_map(|(channels, kernel, stride, pad, bias)| {
                 LinearMap::Conv { channels, kernel, stride, pad: pad / 2, bias }
             }),
+            (size(), size(), size(), size(), size()).prop_map(|(channels, kernel, stride, pad, output_pad)| {
+                LinearMap::TransposedConv {
+                    channels,
+                    kernel,
+                    stride,
+                    pad: pad / 2,
+                    output_pad: output_pad / 2,
+                    bias: true,
+                }
+            }),
             Just(LinearMap::Conv { channels: 3, kernel: 3, stride: 1, pad: 1, bias: false }),
         ]
     };
