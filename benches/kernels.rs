@@ -254,6 +254,7 @@ fn fire_and_gate(criterion: &mut Criterion) {
                     &winners,
                     &error,
                     error_layout,
+                    1.0,
                     &mut packet,
                     packet_layout,
                     &mut events,

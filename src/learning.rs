@@ -7,10 +7,12 @@
 //! tests iterate.
 
 mod error_feedback;
+mod target_propagation;
 
 use serde::{Deserialize, Serialize};
 
 pub use error_feedback::ErrorFeedback;
+pub use target_propagation::TargetPropagation;
 
 use crate::locality::{Change, Synapse};
 use crate::network::Wiring;
@@ -19,6 +21,11 @@ use crate::network::Wiring;
 pub trait CreditRule: Sync {
     /// The wiring of every feedback projection that a circuit does not wire itself; `None` leaves all to the circuit.
     fn wiring(&self) -> Option<Wiring>;
+
+    /// Whether units below the heads learn from targets, which inverses bring down, and not from errors.
+    fn propagates_targets(&self) -> bool {
+        false
+    }
 
     /// Adds to `change` what the two ends of a projection ask for.
     fn learn(&self, synapse: &Synapse<'_>, change: &mut Change<'_>);
@@ -62,6 +69,8 @@ rules! {
     Urf => ErrorFeedback::wired(Wiring::Learned);
     /// Errors through the signs of feedback weights that take the forward update.
     Sign => ErrorFeedback::wired(Wiring::Sign);
+    /// Difference target propagation: targets through learned inverses (Tang 2021).
+    Dtp => TargetPropagation;
     /// Error feedback through exactly the feedback projections that the circuit lists, each with a wiring of its own.
     #[default]
     Wired => ErrorFeedback::AS_WIRED;

@@ -64,6 +64,7 @@
 //! back-propagation needs and no synapse could do.
 
 mod access;
+mod inverse;
 mod pathway;
 mod place;
 mod population;
@@ -74,7 +75,7 @@ mod weights;
 
 pub use access::{Slot, Tensor};
 pub use place::{Place, View};
-pub use state::{State, Tally};
+pub use state::{Provision, State, Tally};
 pub use synapse::{Change, Post, Pre, Signal, Synapse};
 pub use synapses::Work;
 pub use weights::{Breach, Direction, Errorway, Feedback, Feedforward, Weights};

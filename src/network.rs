@@ -6,6 +6,7 @@ mod check;
 mod diagram;
 mod feedback;
 mod geometry;
+mod inverse;
 mod projection;
 mod spec;
 mod unit;
@@ -22,6 +23,7 @@ pub use unit::{Unit, UnitId};
 use crate::fault::Fault;
 use blocks::Division;
 use diagram::Diagram;
+use inverse::Wish;
 
 /// What an edge of a network's graph stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,9 @@ pub struct Teaching<'a> {
     pub heads: Option<&'a [String]>,
     /// Whether each block learns from its own head, and no error from another's.
     pub blockwise: bool,
+    /// Given one, units learn from targets (difference target propagation): feedback from heads tells them through this
+    /// wiring, all other feedback is an inverse.
+    pub top: Option<Wiring>,
 }
 
 impl Teaching<'_> {
@@ -74,6 +79,8 @@ pub struct Network {
     inputs: SmallVec<[UnitId; 1]>,
     heads: SmallVec<[UnitId; 1]>,
     blocks: Vec<Block>,
+    /// Whether units learn from targets.
+    aimed: bool,
     /// Whether an error can arrive at each unit.
     reached: Vec<bool>,
     needs_error: Vec<bool>,
@@ -88,13 +95,16 @@ impl Network {
         let mut division = Division::draw(&diagram, teaching.blockwise, &mut faults);
         let heads = division.heads(&diagram, teaching.heads, &mut faults);
         let units = geometry::units(&diagram, &mut faults);
-        let (feedback, reached) = feedback::answers(&diagram, &division, teaching.wiring, &heads, &mut faults);
+        let (feedback, reached) = feedback::answers(&diagram, &division, teaching, &heads, &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
         let mut network = Network::assemble(units, diagram.projections(), feedback, heads, reached);
         network.blocks = division.blocks;
-        Ok(network)
+        network.aimed = teaching.top.is_some();
+        let wishes = spec.feedback.iter().map(|spec| Wish { map: spec.map, transfer: spec.transfer });
+        inverse::shape(&mut network, &wishes.collect::<Vec<_>>(), &mut faults);
+        if faults.is_empty() { Ok(network) } else { Err(faults) }
     }
 
     fn assemble(
@@ -127,8 +137,19 @@ impl Network {
             needs_error[answer.from.0] = true;
         }
         let inputs = (0..units.len()).map(UnitId).filter(|unit| units[unit.0].input).collect();
-        let blocks = Vec::new();
-        Network { units, feedforward, feedback, graph, answers, inputs, heads, blocks, reached, needs_error }
+        Network {
+            units,
+            feedforward,
+            feedback,
+            graph,
+            answers,
+            inputs,
+            heads,
+            blocks: Vec::new(),
+            aimed: false,
+            reached,
+            needs_error,
+        }
     }
 
     /// What begins or ends in a unit, in declaration order: the graph itself promises no order.

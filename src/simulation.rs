@@ -8,7 +8,7 @@ mod staging;
 mod trainer;
 
 pub use checkpoint::{Found, Position};
-pub use experiment::{Experiment, Learning, Readout, Training};
+pub use experiment::{Experiment, Learning, Readout, Targets, Training};
 pub use run::{Manifest, RunDirectory, checkpoint_of, experiment_of, holds_run, read_manifest, summary_of};
 pub(crate) use run::{write_atomically, write_json};
 pub use staging::{Draw, Stage, Staging};
@@ -20,7 +20,7 @@ use executor::Executor;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
-use crate::locality::{State, View};
+use crate::locality::{Provision, State, Tensor, View};
 use crate::loss::Comparison;
 use crate::network::{Network, UnitId};
 use crate::schedule::{Passage, Plan, Step, walk};
@@ -50,9 +50,18 @@ impl Simulation {
     /// The same on a given instruction set.
     pub fn on(isa: Isa, network: Network, learning: Learning, pairs: usize, seed: u64) -> Simulation {
         let stages = staging::stages(&network, &learning);
-        let places = stages.iter().flat_map(|stage| stage.plan.places(&network)).collect();
-        let keep_stored = stages.iter().any(|stage| stage.plan.keeps_stored(&network));
-        let state = State::new(&network, &learning.optimizer, isa, pairs, &places, keep_stored, seed);
+        let targets = learning.targets();
+        let provision = Provision {
+            optimizer: &learning.optimizer,
+            inverse_optimizer: &targets.inverse_optimizer,
+            isa,
+            samples: pairs,
+            places: &stages.iter().flat_map(|stage| stage.plan.places(&network)).collect(),
+            keep_stored: stages.iter().any(|stage| stage.plan.keeps_stored(&network)),
+            seed,
+            target_step: targets.step,
+        };
+        let state = State::new(&network, &provision);
         Simulation { network, learning, stages, stage: 0, state }
     }
 
@@ -120,9 +129,7 @@ impl Simulation {
         state.begin(samples(network, learning, batch));
         let executor = executor(network, learning, batch);
         let mut found = Comparison::default();
-        walk(network, Passage::learning(&learning.loss, &stages[*stage].heads), &mut |step| {
-            executor.take(step, state, &mut found)
-        });
+        walk(network, learning.passage(&stages[*stage].heads), &mut |step| executor.take(step, state, &mut found));
         state.tick();
         found
     }
@@ -143,9 +150,15 @@ impl Simulation {
         }
     }
 
+    /// Every lasting vector, in declaration order.
+    pub fn tensors(&self) -> Vec<Tensor> {
+        let targets = self.learning.targets();
+        self.state.tensors(&self.network, &self.learning.optimizer, &targets.inverse_optimizer)
+    }
+
     /// Whether all lasting vectors hold finite numbers.
     pub fn is_finite(&self) -> bool {
-        let tensors = self.state.tensors(&self.network, &self.learning.optimizer);
+        let tensors = self.tensors();
         tensors.iter().all(|tensor| self.state.values(tensor.slot).iter().all(|value| value.is_finite()))
     }
 
@@ -155,7 +168,7 @@ impl Simulation {
     /// # Errors
     /// There is no such vector, or it has another length.
     pub fn set(&mut self, name: &str, values: &[f32]) -> Result<()> {
-        let tensors = self.state.tensors(&self.network, &self.learning.optimizer);
+        let tensors = self.tensors();
         match tensors.iter().find(|tensor| tensor.name == name) {
             Some(tensor) => self.state.set([(tensor.slot, values)]),
             None => {
@@ -167,7 +180,7 @@ impl Simulation {
 
     /// A lasting vector by name, as for [`Simulation::set`].
     pub fn get(&self, name: &str) -> Option<&[f32]> {
-        let tensors = self.state.tensors(&self.network, &self.learning.optimizer);
+        let tensors = self.tensors();
         tensors.iter().find(|tensor| tensor.name == name).map(|tensor| self.state.values(tensor.slot))
     }
 }
@@ -188,7 +201,14 @@ pub fn check_input(network: &Network, dataset: &Dataset) -> Result<()> {
 }
 
 fn executor<'a>(network: &'a Network, learning: &'a Learning, batch: Batch<'a>) -> Executor<'a> {
-    Executor { network, loss: &learning.loss, optimizer: &learning.optimizer, rule: learning.rule.credit(), batch }
+    Executor {
+        network,
+        loss: &learning.loss,
+        optimizer: &learning.optimizer,
+        targets: learning.targets(),
+        rule: learning.rule.credit(),
+        batch,
+    }
 }
 
 /// Images in each of two views.

@@ -76,7 +76,7 @@ const IMAGE: usize = 3 * 9 * 9;
 /// Every lasting vector after `steps` steps, as bits.
 fn bits(simulation: &Simulation) -> Vec<(String, Vec<u32>)> {
     let state = simulation.state();
-    let tensors = state.tensors(simulation.network(), &simulation.learning().optimizer);
+    let tensors = simulation.tensors();
     let bits = |slot| state.values(slot).iter().map(|value| value.to_bits()).collect();
     tensors.into_iter().map(|tensor| (tensor.name, bits(tensor.slot))).collect()
 }

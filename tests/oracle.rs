@@ -14,11 +14,11 @@ use synlocal::document::Document;
 use synlocal::learning::Rule;
 use synlocal::locality::View;
 use synlocal::loss::{ContrastiveHinge, Loss, Negatives, StoredView};
-use synlocal::network::{Network, NetworkSpec};
+use synlocal::network::{Network, NetworkSpec, Wiring};
 use synlocal::optimizer::Optimizer;
 use synlocal::schedule::Step;
 use synlocal::shape::Shape;
-use synlocal::simulation::{Batch, Learning, Simulation, Staging};
+use synlocal::simulation::{Batch, Learning, Simulation, Staging, Targets};
 
 /// Prints past the test runner, which shows what a passing test prints only when asked to.
 macro_rules! say {
@@ -73,6 +73,7 @@ fn circuit(case: &Case, optimizer: Optimizer) -> Supported<Circuit> {
         "rf" => Rule::Rf,
         "urf" => Rule::Urf,
         "sign" => Rule::Sign,
+        "dtp" => Rule::Dtp,
         other => return Err(format!("rule {other}")),
     };
     let loss = loss(&case.spec["loss"])?;
@@ -113,7 +114,15 @@ fn circuit(case: &Case, optimizer: Optimizer) -> Supported<Circuit> {
     let spec: NetworkSpec =
         Document::new("case", text.as_str()).parse().unwrap_or_else(|faults| panic!("{text}: {faults:?}"));
     let staging = if heads.is_some() { Staging::Greedy } else { Staging::EndToEnd };
-    let learning = Learning { rule, loss, optimizer, staging, ..Learning::default() };
+    // Inverses as good as stand still, so that targets are made by those that the case gives.
+    let number = |field: &str| case.spec[field].as_f64().unwrap() as f32;
+    let targets = (rule == Rule::Dtp).then(|| Targets {
+        step: number("target_step"),
+        noise: number("noise"),
+        inverse_optimizer: Optimizer::Sgd { rate: 1e-30, momentum: 0.0 },
+        ..Targets::default()
+    });
+    let learning = Learning { rule, loss, optimizer, staging, targets, ..Learning::default() };
     let network = Network::build(&spec, learning.teaching()).unwrap_or_else(|faults| panic!("{text}: {faults:?}"));
     for (projection, feedback) in names.values_mut() {
         let answers = network.feedback().iter().find(|answer| network.projection(answer.partner).name == *projection);
@@ -192,6 +201,9 @@ impl Circuit {
     /// The engine's name of a parameter of the case, such as `v1.weight`.
     fn name(&self, parameter: &str) -> String {
         let (label, kind) = parameter.rsplit_once('.').unwrap();
+        if let Some(label) = label.strip_suffix(".inverse") {
+            return format!("{}.{}", self.names[label].1, if kind == "weight" { "inverse" } else { kind });
+        }
         let (projection, feedback) = &self.names[label];
         format!("{}.{kind}", if kind == "feedback" { feedback } else { projection })
     }
@@ -282,6 +294,60 @@ fn learning_step(case: &Case) -> Supported<Tensors> {
     Ok(answers.into_iter().map(|(name, values)| (name, (Vec::new(), values))).collect())
 }
 
+/// One step of difference target propagation: activities, targets, reconstructions, changes and losses.
+fn target_propagation(case: &Case) -> Supported<Tensors> {
+    let circuit = circuit(case, Optimizer::Sgd { rate: 1.0, momentum: 0.0 })?;
+    let mut simulation = circuit.simulation(case);
+    let network = &circuit.network;
+    // The noise of an inverse is that of the unit below.
+    let noise: Vec<_> = network
+        .feedback()
+        .iter()
+        .filter(|feedback| feedback.wiring == Wiring::Inverse)
+        .map(|feedback| (feedback.to, case.input(&format!("noise/{}", network.unit(feedback.from).name))))
+        .collect();
+    let mut answers: BTreeMap<String, Vec<f32>> = BTreeMap::new();
+    let mut changes: BTreeMap<String, Vec<f32>> = BTreeMap::new();
+    let batch = Batch { noise: &noise, ..Batch::views(case.input("view0"), case.input("view1")) };
+    let found = simulation.step_observed(batch, &mut |step, state| match step {
+        Step::Fire(unit, View::Stored | View::Current) => {
+            let values = state.activity(unit, step.view().unwrap());
+            answers.entry(format!("out/act/{}", network.unit(unit).name)).or_default().extend(values);
+        }
+        Step::Gate(unit, view) if network.is_aimed(unit) => {
+            let name = &network.unit(unit).name;
+            let (activity, way) = (&answers[&format!("out/act/{name}")], state.error(unit, view));
+            let first = if view == View::Stored { 0 } else { way.len() };
+            let mut target = answers.get(&format!("out/target/{name}")).unwrap_or(activity).clone();
+            target[first..].iter_mut().zip(&way).for_each(|(target, way)| *target -= way);
+            let missed = way.iter().map(|way| f64::from(*way).powi(2)).sum::<f64>() / target.len() as f64;
+            answers.insert(format!("out/target/{name}"), target);
+            answers.entry(format!("out/local_loss/{name}")).or_insert(vec![0.0])[0] += missed as f32;
+        }
+        Step::Learn(projection, ..) => {
+            changes.insert(network.projection(projection).name.clone(), state.change(projection).to_vec());
+        }
+        Step::LearnInverse(feedback, _) => {
+            let ends = network.answer(feedback);
+            changes.insert(ends.name.clone(), state.inverse_change(feedback).to_vec());
+            let missed = state.reconstruction(feedback).unwrap() as f32;
+            answers.insert(format!("out/reconstruction/{}", network.unit(ends.from).name), vec![missed]);
+        }
+        _ => {}
+    });
+    answers.insert("out/loss".into(), vec![found.loss as f32]);
+    for (name, (_, reference)) in &case.tensors {
+        let Some(parameter) = name.strip_prefix("out/delta/") else { continue };
+        let own = circuit.name(parameter);
+        let (projection, kind) = own.rsplit_once('.').unwrap();
+        let change = &changes[projection];
+        // Biases stand after weights.
+        let delta = if kind == "bias" { &change[change.len() - reference.len()..] } else { &change[..reference.len()] };
+        answers.insert(name.clone(), delta.to_vec());
+    }
+    Ok(answers.into_iter().map(|(name, values)| (name, (Vec::new(), values))).collect())
+}
+
 /// Several optimiser steps: the last weights and the loss of each step.
 fn trajectory(case: &Case) -> Supported<Tensors> {
     let optimizer = &case.spec["optimizer"];
@@ -348,6 +414,7 @@ fn deformation(case: &Case) -> Supported<Tensors> {
 fn answer(case: &Case) -> Supported<Tensors> {
     match case.text("process") {
         "e2e" | "layerwise" => learning_step(case),
+        "dtp" => target_propagation(case),
         "trajectory" => trajectory(case),
         "deformation" => deformation(case),
         other => Err(format!("process {other}")),

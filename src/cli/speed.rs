@@ -48,7 +48,7 @@ impl SpeedArgs {
             let stored: Vec<f32> = (0..values).map(|_| rng.uniform()).collect();
             let current: Vec<f32> = (0..values).map(|_| rng.uniform()).collect();
             let labels = vec![0; pairs];
-            let batch = Batch { stored: &stored, current: &current, labels: &labels };
+            let batch = Batch { labels: &labels, ..Batch::views(&stored, &current) };
             for _ in 0..WARM_UP {
                 simulation.step(batch);
             }

@@ -73,7 +73,7 @@ impl Layout {
     }
 
     /// Calls `pair(plain, laid_out)` with both offsets of every value.
-    fn visit(self, mut pair: impl FnMut(usize, usize)) {
+    pub fn visit(self, mut pair: impl FnMut(usize, usize)) {
         let Shape { channels, height, width } = self.shape;
         for channel in 0..channels {
             for row in 0..height {

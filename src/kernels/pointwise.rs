@@ -12,6 +12,7 @@
 //! Windows of 2 are unrolled. Drives of a max pool are fetched 4 KB ahead, since rows of small maps are too short for
 //! the hardware to see a stream: 250 samples of 512x8x8 took 2.7 ms on one core and take 1.9.
 
+mod difference;
 mod transfer;
 
 use rayon::prelude::*;
@@ -21,6 +22,8 @@ use super::isa::Isa;
 use super::layout::{LANES, Layout};
 use super::simd::{Kernel, Vector};
 use crate::shape::Shape;
+
+pub use difference::difference;
 
 /// Transfer function of a unit: from (pooled) drive to activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -101,7 +104,7 @@ pub fn fire(
 
 /// Turns a batch of errors at the activity of a population into packets at its drive: error x gain, sent to the
 /// winner of each window of a max pool or spread over each window of a mean pool. The gain is computed from the
-/// activity alone. `events` gets the number of values of each packet that are not zero.
+/// activity alone; `scale` multiplies all. `events` gets the number of values of each packet that are not zero.
 ///
 /// `winners` is what [`fire`] left. Places that no window covers get zero; the packet's halo is left alone.
 #[allow(clippy::too_many_arguments)]
@@ -114,6 +117,7 @@ pub fn gate(
     winners: &[u8],
     error: &[f32],
     error_layout: Layout,
+    scale: f32,
     packet: &mut [f32],
     packet_layout: Layout,
     events: &mut [u32],
@@ -140,6 +144,7 @@ pub fn gate(
                 winners,
                 error,
                 error_layout,
+                scale,
                 packet,
                 packet_layout,
                 events,
@@ -274,6 +279,7 @@ struct Gate<'a> {
     winners: &'a [u8],
     error: &'a [f32],
     error_layout: Layout,
+    scale: f32,
     packet: &'a mut [f32],
     packet_layout: Layout,
     events: &'a mut u32,
@@ -295,7 +301,8 @@ impl Kernel for Gate<'_> {
                     // the sample's activity, error and packet, and winners have one vector of bytes for each.
                     unsafe {
                         let activity = X::load(activity.add(column * LANES));
-                        let gated = transfer::gate(self.transfer, activity, X::load(error.add(column * LANES)));
+                        let error = X::load(error.add(column * LANES)).mul(X::splat(self.scale));
+                        let gated = transfer::gate(self.transfer, activity, error);
                         let packet = packet.add(column * size * LANES);
                         events += match self.pool {
                             Pool::None => {

@@ -14,8 +14,12 @@ pub enum Slot {
     Bias(ProjectionId),
     /// Feedback weights of their own.
     Feedback(FeedbackId),
+    /// Biases of a learned inverse.
+    FeedbackBias(FeedbackId),
     /// One of the optimiser's running averages, weights then biases.
     Moment(ProjectionId, usize),
+    /// The same of a learned inverse.
+    FeedbackMoment(FeedbackId, usize),
 }
 
 /// A lasting vector's name and dimensions, such as `v1->v2.weight` and `[32, 32, 3, 3]`.
@@ -23,7 +27,7 @@ pub enum Slot {
 pub struct Tensor {
     /// Which one.
     pub slot: Slot,
-    /// Projection, a dot, and `weight`, `bias`, `feedback` or the running average's name.
+    /// Projection, a dot, and `weight`, `bias`, `feedback`, `inverse` or the running average's name.
     pub name: String,
     /// `[out, in]`, `[out, in, kernel, kernel]` or `[len]`.
     pub dims: Vec<usize>,
@@ -31,7 +35,7 @@ pub struct Tensor {
 
 impl State {
     /// Every lasting vector, in declaration order: with the number of updates made, all that a run needs to go on.
-    pub fn tensors(&self, network: &Network, optimizer: &Optimizer) -> Vec<Tensor> {
+    pub fn tensors(&self, network: &Network, optimizer: &Optimizer, inverse_optimizer: &Optimizer) -> Vec<Tensor> {
         let mut tensors = Vec::new();
         let mut add = |slot, name: &str, kind: &str, dims| {
             tensors.push(Tensor { slot, name: format!("{name}.{kind}"), dims });
@@ -52,10 +56,20 @@ impl State {
         }
         for id in network.feedback_ids() {
             let feedback = network.answer(id);
-            if self.feedback[id.0].weights.is_some() {
-                let projection = network.projection(feedback.partner);
-                let dims = projection.map.weight_dims(network.unit(projection.from).shape);
+            let synapses = &self.feedback[id.0];
+            let Some(weights) = &synapses.weights else { continue };
+            let dims = feedback.map.weight_dims(network.unit(feedback.to).shape);
+            let Some(inverse) = &synapses.inverse else {
                 add(Slot::Feedback(id), &feedback.name, "feedback", dims);
+                continue;
+            };
+            add(Slot::Feedback(id), &feedback.name, "inverse", dims);
+            if let Some(bias) = weights.bias() {
+                add(Slot::FeedbackBias(id), &feedback.name, "bias", vec![bias.len()]);
+            }
+            let kinds = inverse_optimizer.moment_names().iter().enumerate();
+            for ((index, kind), moment) in kinds.zip(&inverse.moments.0) {
+                add(Slot::FeedbackMoment(id, index), &feedback.name, kind, vec![moment.len()]);
             }
         }
         tensors
@@ -67,6 +81,12 @@ impl State {
             Slot::Weight(id) => self.forward[id.0].weights.synapses(),
             Slot::Bias(id) => self.forward[id.0].weights.bias().unwrap_or_default(),
             Slot::Feedback(id) => self.feedback[id.0].weights.as_ref().map_or(&[], |weights| weights.synapses()),
+            Slot::FeedbackBias(id) => {
+                self.feedback[id.0].weights.as_ref().and_then(|weights| weights.bias()).unwrap_or_default()
+            }
+            Slot::FeedbackMoment(id, index) => {
+                self.feedback[id.0].inverse.as_ref().map_or(&[], |inverse| &inverse.moments.0[index])
+            }
             Slot::Moment(id, index) => {
                 self.forward[id.0].plasticity.as_ref().map_or(&[], |plasticity| &plasticity.moments.0[index])
             }
@@ -90,6 +110,12 @@ impl State {
             Slot::Feedback(id) => {
                 self.feedback[id.0].weights.as_mut().map_or(&mut [], |weights| weights.synapses_mut())
             }
+            Slot::FeedbackBias(id) => {
+                self.feedback[id.0].weights.as_mut().and_then(|weights| weights.bias_mut()).unwrap_or_default()
+            }
+            Slot::FeedbackMoment(id, index) => {
+                self.feedback[id.0].inverse.as_mut().map_or(&mut [], |inverse| &mut inverse.moments.0[index])
+            }
             Slot::Moment(id, index) => {
                 self.forward[id.0].plasticity.as_mut().map_or(&mut [], |plasticity| &mut plasticity.moments.0[index])
             }
@@ -109,17 +135,23 @@ impl State {
         self.updates
     }
 
-    /// Updates that each projection took so far; 0 for one that does not learn.
+    /// Updates that each projection took so far, feedforward ones first; 0 for one that does not learn.
     pub(crate) fn updates_of_each(&self) -> Vec<u64> {
-        self.forward.iter().map(|synapses| synapses.plasticity.as_ref().map_or(0, |own| own.updates)).collect()
+        let forward = self.forward.iter().map(|synapses| synapses.plasticity.as_ref().map_or(0, |own| own.updates));
+        let inverse = self.feedback.iter().map(|synapses| synapses.inverse.as_ref().map_or(0, |own| own.updates));
+        forward.chain(inverse).collect()
     }
 
     /// Says how many learning steps were made and how many updates each projection took, for a state that is being
     /// restored.
     pub(crate) fn set_updates(&mut self, updates: u64, each: &[u64]) {
         self.updates = updates;
-        for (synapses, &updates) in self.forward.iter_mut().zip(each) {
+        let mut each = each.iter().copied();
+        for (synapses, updates) in self.forward.iter_mut().zip(&mut each) {
             synapses.plasticity.iter_mut().for_each(|own| own.updates = updates);
+        }
+        for (synapses, updates) in self.feedback.iter_mut().zip(&mut each) {
+            synapses.inverse.iter_mut().for_each(|own| own.updates = updates);
         }
     }
 
@@ -134,6 +166,11 @@ impl State {
     pub fn error(&self, unit: UnitId, view: View) -> Vec<f32> {
         let population = &self.units[unit.0];
         self.plain(&population.trace(view).error, population.error_layout)
+    }
+
+    /// The change at hand of a learned inverse, weights then biases; empty for other feedback.
+    pub fn inverse_change(&self, feedback: FeedbackId) -> &[f32] {
+        self.feedback[feedback.0].inverse.as_ref().map_or(&[], |inverse| &inverse.change)
     }
 
     /// The change at hand of a projection, weights then biases; empty for one that does not learn.

@@ -38,6 +38,15 @@ pub(super) fn learn(map: LinearMap, activity: Layout, error: Layout) -> Pairing 
     }
 }
 
+/// The kernel by which an inverse learns whose way down is the [`carry`] of `map`: it correlates the upper unit's
+/// activity with an error at what it says below.
+pub(super) fn learn_back(map: LinearMap, activity: Layout, error: Layout) -> Pairing {
+    match learn(map, error, activity) {
+        Pairing::Straight(correlation) => Pairing::Swapped(correlation),
+        Pairing::Swapped(correlation) => Pairing::Straight(correlation),
+    }
+}
+
 /// The halo that [`drive`] and [`learn`] read around the activity.
 pub(super) fn activity_halo(map: LinearMap) -> usize {
     match map {

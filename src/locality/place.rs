@@ -2,17 +2,19 @@
 
 use crate::network::{FeedbackId, ProjectionId, UnitId};
 
-/// The two presentations of an image.
+/// A presentation of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum View {
     /// Shown first; its embedding is kept in short-term memory.
     Stored,
     /// Shown second.
     Current,
+    /// Never shown: activity that is disturbed, and what it would cause.
+    Probe,
 }
 
 impl View {
-    /// Both, in the order of their presentation.
+    /// The two that are shown, in the order of their presentation.
     pub const BOTH: [View; 2] = [View::Stored, View::Current];
 }
 
@@ -41,4 +43,10 @@ pub enum Place {
     Change(ProjectionId),
     /// The optimiser's running averages for forward weights.
     Moments(ProjectionId),
+    /// The gated error of an inverse, at what it says of a probe: what its synapses see.
+    Reconstruction(FeedbackId),
+    /// The change asked of an inverse.
+    FeedbackChange(FeedbackId),
+    /// The optimiser's running averages for an inverse.
+    FeedbackMoments(FeedbackId),
 }

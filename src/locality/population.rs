@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Place, View, pathway};
 use crate::kernels::{Buffer, Layout, Pool};
-use crate::network::{Network, UnitId};
+use crate::network::{Network, UnitId, Wiring};
 
 /// One unit's part of the state, for a batch.
 #[derive(Debug, Clone)]
@@ -20,8 +20,11 @@ pub(super) struct Population {
     pub packet_layout: Layout,
     /// Summed input, overwritten by each presentation.
     pub drive: Buffer,
-    /// One trace for each presentation that must be kept apart: both, or one that the current view overwrites.
+    /// One trace for each presentation that must be kept apart: both, or one that the current view overwrites; then
+    /// that of a probe, where there are any.
     pub traces: Vec<Trace>,
+    /// How many of these are of views.
+    kept: usize,
     /// Short-term memory: embeddings of the stored view, plain `[sample][unit]`, in a unit that keeps them.
     pub memory: Vec<f32>,
 }
@@ -50,6 +53,8 @@ impl Population {
         let halo = network.efferents(id).map(|p| pathway::activity_halo(map(p))).max().unwrap_or(0);
         let carried = network.feedback_from(id).map(|f| pathway::carry_halo(map(network.answer(f).partner)));
         let learned = network.afferents(id).filter(|&p| network.learns(p)).map(|p| pathway::learn_halo(map(p)));
+        let inverted = network.feedback_from(id).map(|f| network.answer(f)).filter(|f| f.wiring == Wiring::Inverse);
+        let halo = inverted.map(|f| pathway::carry_halo(f.map)).fold(halo, usize::max);
         let packet_halo = carried.chain(learned).max().unwrap_or(0);
         let whole = network.efferents(id).any(|p| pathway::reads_whole_vectors(map(p)));
         let narrow = unit.input && !whole;
@@ -57,19 +62,24 @@ impl Population {
         let drive_layout = Layout::new(unit.drive, 0);
         let error_layout = Layout::new(unit.shape, 0);
         let packet_layout = Layout::new(unit.drive, packet_halo);
-        let has = |place: fn(UnitId, View) -> Place| View::BOTH.iter().any(|&view| places.contains(&place(id, view)));
-        let (erring, learning) = (has(Place::Error), has(Place::Packet));
+        let probed = places.contains(&Place::Activity(id, View::Probe));
         let zeros = |needed: bool, layout: Layout| Buffer::zeros(if needed { samples * layout.sample() } else { 0 });
-        let trace = || Trace {
-            activity: zeros(true, layout),
-            winners: match unit.pool {
-                Pool::Max(_) if !unit.input => vec![0; samples * error_layout.sample()],
-                _ => Vec::new(),
-            },
-            error: zeros(erring, error_layout),
-            packet: zeros(learning, packet_layout),
-            events: vec![0; if learning { samples } else { 0 }],
+        let trace = |views: &[View]| {
+            let has = |place: fn(UnitId, View) -> Place| views.iter().any(|&view| places.contains(&place(id, view)));
+            let (erring, learning) = (has(Place::Error), has(Place::Packet));
+            Trace {
+                activity: zeros(true, layout),
+                winners: match unit.pool {
+                    Pool::Max(_) if !unit.input => vec![0; samples * error_layout.sample()],
+                    _ => Vec::new(),
+                },
+                error: zeros(erring, error_layout),
+                packet: zeros(learning, packet_layout),
+                events: vec![0; if learning { samples } else { 0 }],
+            }
         };
+        let views: &[&[View]] = if traces == 1 { &[&View::BOTH] } else { &[&[View::Stored], &[View::Current]] };
+        let probe: &[&[View]] = if probed { &[&[View::Probe]] } else { &[] };
         let remembers = places.contains(&Place::Memory(id));
         Population {
             drive_layout,
@@ -77,24 +87,31 @@ impl Population {
             error_layout,
             packet_layout,
             drive: zeros(!unit.input, drive_layout),
-            traces: (0..traces).map(|_| trace()).collect(),
+            traces: views.iter().chain(probe).map(|views| trace(views)).collect(),
+            kept: views.len(),
             memory: vec![0.0; if remembers { samples * unit.shape.len() } else { 0 }],
         }
     }
 
     /// The trace that holds a presentation.
     pub(super) fn trace(&self, view: View) -> &Trace {
-        &self.traces[slot(&self.traces, view)]
+        &self.traces[self.slot(view)]
     }
 
     /// The same, to write.
     pub(super) fn trace_mut(&mut self, view: View) -> &mut Trace {
-        let slot = slot(&self.traces, view);
+        let slot = self.slot(view);
         &mut self.traces[slot]
     }
-}
 
-/// Where a presentation is kept: where one overwrites the other they share a place.
-pub(super) fn slot(traces: &[Trace], view: View) -> usize {
-    (view as usize).min(traces.len() - 1)
+    /// The trace of a view, and that of a probe to write.
+    pub(super) fn with_probe(&mut self, view: View) -> (&Trace, &mut Trace) {
+        let (views, probe) = self.traces.split_at_mut(self.kept);
+        (&views[(view as usize).min(self.kept - 1)], &mut probe[0])
+    }
+
+    /// Where a presentation is kept: views share a place where one overwrites the other.
+    pub(super) fn slot(&self, view: View) -> usize {
+        if view == View::Probe { self.kept } else { (view as usize).min(self.kept - 1) }
+    }
 }

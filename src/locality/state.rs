@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::population::{Population, slot};
+use super::population::Population;
 use super::synapses::{FeedbackSynapses, ForwardSynapses, Work};
 use super::{Change, Place, Signal, Synapse, View};
 use crate::kernels::pointwise;
@@ -26,9 +26,11 @@ pub struct State {
     pub(super) forward: Vec<ForwardSynapses>,
     pub(super) feedback: Vec<FeedbackSynapses>,
     /// Workspaces, shared by all projections and heads.
-    scratch: Buffer,
+    pub(super) scratch: Buffer,
     rows: Rows,
     workspace: Workspace,
+    /// Where disturbances are drawn from.
+    pub(super) noise: Stream,
     /// Learning steps made so far.
     pub(super) updates: u64,
 }
@@ -39,6 +41,27 @@ struct Rows {
     current: Vec<f32>,
     current_error: Vec<f32>,
     stored_error: Vec<f32>,
+}
+
+/// What a state is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Provision<'a> {
+    /// Optimiser of forward weights.
+    pub optimizer: &'a Optimizer,
+    /// Optimiser of learned inverses.
+    pub inverse_optimizer: &'a Optimizer,
+    /// Instruction set of the kernels.
+    pub isa: Isa,
+    /// Samples of a batch, at most.
+    pub samples: usize,
+    /// Everything that the steps to come read or write: errors, memories and probes are kept for these alone.
+    pub places: &'a BTreeSet<Place>,
+    /// Whether inner activities of the stored view are kept once the current view is shown.
+    pub keep_stored: bool,
+    /// Seed of first weights and of noise.
+    pub seed: u64,
+    /// Length of the step from an activity to its target, where a head tells one.
+    pub target_step: f32,
 }
 
 /// The multiply-adds since the last [`State::clear_work`], for each projection in declaration order.
@@ -53,33 +76,21 @@ pub struct Tally {
 }
 
 impl State {
-    /// The state of `network` before it has seen anything, for batches of up to `samples`, with first weights drawn
-    /// from `seed`. Of errors and memories it has those among `places`; inner activities of the stored view are kept
-    /// only if `keep_stored`.
-    pub fn new(
-        network: &Network,
-        optimizer: &Optimizer,
-        isa: Isa,
-        samples: usize,
-        places: &BTreeSet<Place>,
-        keep_stored: bool,
-        seed: u64,
-    ) -> State {
+    /// The state of `network` before it has seen anything, with first weights drawn from the seed.
+    pub fn new(network: &Network, provision: &Provision<'_>) -> State {
+        let Provision { isa, samples, places, keep_stored, seed, .. } = *provision;
         let traces = if keep_stored { 2 } else { 1 };
         let units: Vec<Population> =
             network.unit_ids().map(|id| Population::new(network, id, samples, traces, places)).collect();
-        let forward: Vec<ForwardSynapses> = network
-            .projection_ids()
-            .map(|id| ForwardSynapses::new(network, id, &units, optimizer, Stream::new(seed)))
-            .collect();
-        let feedback: Vec<FeedbackSynapses> = network
-            .feedback_ids()
-            .map(|id| FeedbackSynapses::new(network, id, &units, &forward, Stream::new(seed)))
-            .collect();
+        let forward: Vec<ForwardSynapses> =
+            network.projection_ids().map(|id| ForwardSynapses::new(network, id, &units, provision)).collect();
+        let feedback: Vec<FeedbackSynapses> =
+            network.feedback_ids().map(|id| FeedbackSynapses::new(network, id, &units, &forward, provision)).collect();
         let scratch = forward
             .iter()
             .filter_map(|synapses| synapses.plasticity.as_ref())
             .map(|plasticity| plasticity.pairing.scratch_len(samples))
+            .chain(feedback.iter().filter_map(|synapses| Some(synapses.inverse.as_ref()?.scratch_len(samples))))
             .max();
         let mut state = State {
             isa,
@@ -91,6 +102,7 @@ impl State {
             scratch: Buffer::zeros(scratch.unwrap_or(0)),
             rows: Rows::default(),
             workspace: Workspace::default(),
+            noise: Stream::new(seed).named("noise"),
             updates: 0,
         };
         state.repack();
@@ -153,8 +165,9 @@ impl State {
 
     /// A unit whose afferents have all arrived turns drive into activity.
     pub(crate) fn fire(&mut self, network: &Network, unit: UnitId, view: View) {
-        let Population { drive, drive_layout, layout, error_layout, traces, .. } = &mut self.units[unit.0];
-        let slot = slot(traces, view);
+        let population = &mut self.units[unit.0];
+        let slot = population.slot(view);
+        let Population { drive, drive_layout, layout, error_layout, traces, .. } = population;
         let trace = &mut traces[slot];
         let winners = trace.winners.len().min(self.samples * error_layout.sample());
         let described = network.unit(unit);
@@ -173,7 +186,7 @@ impl State {
     /// A unit keeps its activity of the stored view in short-term memory.
     pub(crate) fn store(&mut self, unit: UnitId) {
         let population = &mut self.units[unit.0];
-        let slot = slot(&population.traces, View::Stored);
+        let slot = population.slot(View::Stored);
         export(population.layout, &population.traces[slot].activity, &mut population.memory, self.samples);
     }
 
@@ -208,11 +221,15 @@ impl State {
         found
     }
 
-    /// A unit's error passes the gain of its activity and becomes a packet of events.
-    pub(crate) fn gate(&mut self, network: &Network, unit: UnitId, view: View) {
+    /// A unit's error passes the gain of its activity and becomes a packet of events. In a unit that has a target, the
+    /// error is the way from there, and the packet is the derivative of its mean square over the `views` of a batch.
+    pub(crate) fn gate(&mut self, network: &Network, unit: UnitId, view: View, views: usize) {
         let described = network.unit(unit);
-        let Population { layout, error_layout, packet_layout, traces, .. } = &mut self.units[unit.0];
-        let slot = slot(traces, view);
+        let values = (views * self.samples * described.shape.len()) as f32;
+        let scale = if network.is_aimed(unit) { 2.0 / values } else { 1.0 };
+        let population = &mut self.units[unit.0];
+        let slot = population.slot(view);
+        let Population { layout, error_layout, packet_layout, traces, .. } = population;
         let trace = &mut traces[slot];
         let winners = trace.winners.len().min(self.samples * error_layout.sample());
         pointwise::gate(
@@ -224,6 +241,7 @@ impl State {
             &trace.winners[..winners],
             &trace.error[..self.samples * error_layout.sample()],
             *error_layout,
+            scale,
             &mut trace.packet[..self.samples * packet_layout.sample()],
             *packet_layout,
             &mut trace.events[..self.samples],
@@ -291,7 +309,7 @@ impl State {
             if let (Wiring::Learned | Wiring::Sign, Some(weights)) = (feedback.wiring, &mut feedback.weights) {
                 subtract(weights.synapses_mut(), update);
             }
-            if feedback.wiring != Wiring::Fixed {
+            if !matches!(feedback.wiring, Wiring::Fixed | Wiring::Inverse) {
                 feedback.pack(&synapses.weights);
             }
         }

@@ -1,12 +1,13 @@
 //! The synapses of one projection: weights, the kernels that use them, and what they need to learn.
 
+use super::inverse::Inverse;
 use super::pathway::Pairing;
 use super::population::Population;
-use super::{Breach, Errorway, Feedback, Feedforward, Weights, pathway};
+use super::{Breach, Errorway, Feedback, Feedforward, Provision, Weights, pathway};
 use crate::kernels::Buffer;
 use crate::kernels::product::Product;
 use crate::network::{FeedbackId, Init, Network, ProjectionId, Wiring};
-use crate::optimizer::{Moments, Optimizer};
+use crate::optimizer::Moments;
 use crate::rng::Stream;
 
 /// A feedforward projection's part of the state.
@@ -37,8 +38,12 @@ pub(super) struct FeedbackSynapses {
     pub partner: ProjectionId,
     /// Weights of its own; none when the partner's are transported.
     pub weights: Option<Weights<Feedback>>,
-    /// Signs of the weights, where errors travel through those.
-    pub signs: Vec<f32>,
+    /// The weights as errors meet them, where those are their signs or multiples.
+    sent: Vec<f32>,
+    /// What multiplies the weights: where a head tells a unit its target, the length of the step there.
+    scale: f32,
+    /// What only a learned inverse has.
+    pub inverse: Option<Inverse>,
     pub product: Product,
     pub packed: Buffer,
     pub work: Work,
@@ -63,23 +68,18 @@ impl Work {
 }
 
 impl ForwardSynapses {
-    pub(super) fn new(
-        network: &Network,
-        id: ProjectionId,
-        units: &[Population],
-        optimizer: &Optimizer,
-        stream: Stream,
-    ) -> Self {
+    pub(super) fn new(network: &Network, id: ProjectionId, units: &[Population], provision: &Provision<'_>) -> Self {
         let projection = network.projection(id);
         let pre = network.unit(projection.from).shape;
         let (from, to) = (&units[projection.from.0], &units[projection.to.0]);
-        let mut rng = stream.named("weights").named(&projection.name).rng();
-        let weights = Weights::draw(projection.map, pre, projection.map.bias(), projection.init, &mut rng);
+        let mut rng = Stream::new(provision.seed).named("weights").named(&projection.name).rng();
+        let biases = if projection.map.bias() { projection.map.outputs() } else { 0 };
+        let weights = Weights::draw(projection.map, pre, biases, projection.init, &mut rng);
         let product = pathway::drive(projection.map, from.layout, to.drive_layout);
         let plasticity = network.learns(id).then(|| Plasticity {
             pairing: pathway::learn(projection.map, from.layout, to.packet_layout),
             change: vec![0.0; weights.values.len()],
-            moments: optimizer.moments(weights.values.len()),
+            moments: provision.optimizer.moments(weights.values.len()),
             updates: 0,
         });
         ForwardSynapses {
@@ -104,30 +104,37 @@ impl FeedbackSynapses {
         id: FeedbackId,
         units: &[Population],
         forward: &[ForwardSynapses],
-        stream: Stream,
+        provision: &Provision<'_>,
     ) -> Self {
         let feedback = network.answer(id);
-        let projection = network.projection(feedback.partner);
-        let pre = network.unit(projection.from).shape;
+        let pre = network.unit(feedback.to).shape;
         let (upper, lower) = (&units[feedback.from.0], &units[feedback.to.0]);
-        let product = pathway::carry(projection.map, upper.packet_layout, lower.error_layout);
+        let inverts = feedback.wiring == Wiring::Inverse;
+        let heard = if inverts { upper.layout } else { upper.packet_layout };
+        let product = pathway::carry(feedback.map, heard, lower.error_layout);
         let weights = (feedback.wiring != Wiring::Transported).then(|| {
-            let mut rng = stream.named("feedback").named(&feedback.name).rng();
-            let mut weights = Weights::draw(projection.map, pre, false, feedback.init, &mut rng);
+            let mut rng = Stream::new(provision.seed).named("feedback").named(&feedback.name).rng();
+            let biases = if inverts && feedback.map.bias() { pre.channels } else { 0 };
+            let mut weights = Weights::draw(feedback.map, pre, biases, feedback.init, &mut rng);
             if feedback.init == Init::Symmetric {
                 weights.synapses_mut().copy_from_slice(forward[feedback.partner.0].weights.synapses());
             }
             weights
         });
-        let signs = match (&weights, feedback.wiring) {
-            (Some(weights), Wiring::Sign) => vec![0.0; weights.synapses().len()],
-            _ => Vec::new(),
-        };
+        let scale = if network.is_aimed(feedback.to) && !inverts { provision.target_step } else { 1.0 };
+        let as_sent = feedback.wiring == Wiring::Sign || scale != 1.0;
+        let sent = vec![0.0; if as_sent { forward[feedback.partner.0].weights.synapses().len() } else { 0 }];
+        let inverse = weights.as_ref().filter(|_| inverts).map(|weights| {
+            let len = weights.values.len();
+            Inverse::new(feedback, upper, lower, len, provision.inverse_optimizer, provision.samples)
+        });
         FeedbackSynapses {
             wiring: feedback.wiring,
             partner: feedback.partner,
             weights,
-            signs,
+            sent,
+            scale,
+            inverse,
             packed: Buffer::zeros(product.packed_len()),
             product,
             work: Work::default(),
@@ -140,13 +147,14 @@ impl FeedbackSynapses {
             Some(own) => own.errorway(),
             None => Breach::WEIGHT_TRANSPORT.errorway(forward),
         };
-        if self.wiring == Wiring::Sign {
-            for (sign, &weight) in self.signs.iter_mut().zip(way) {
-                *sign = if weight == 0.0 { 0.0 } else { weight.signum() };
-            }
-            self.product.pack(&self.signs, &mut self.packed);
-        } else {
-            self.product.pack(way, &mut self.packed);
+        if self.sent.is_empty() {
+            return self.product.pack(way, &mut self.packed);
         }
+        let signed = self.wiring == Wiring::Sign;
+        for (sent, &weight) in self.sent.iter_mut().zip(way) {
+            let signal = if signed && weight != 0.0 { weight.signum() } else { weight };
+            *sent = self.scale * signal;
+        }
+        self.product.pack(&self.sent, &mut self.packed);
     }
 }

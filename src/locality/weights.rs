@@ -30,11 +30,11 @@ pub struct Weights<D: Direction> {
 }
 
 impl<D: Direction> Weights<D> {
-    /// Draws first weights by `init`, whose scale is the forward map's fan-in from `pre`. `Init::Symmetric` starts at
-    /// zero; the copy is made by whoever holds both.
-    pub(super) fn draw(map: LinearMap, pre: Shape, bias: bool, init: Init, rng: &mut Rng) -> Self {
+    /// Draws first weights by `init`, whose scale is the forward map's fan-in from `pre`, and as many `biases`.
+    /// `Init::Symmetric` starts at zero; the copy is made by whoever holds both.
+    pub(super) fn draw(map: LinearMap, pre: Shape, biases: usize, init: Init, rng: &mut Rng) -> Self {
         let synapses = map.weight_dims(pre).iter().product();
-        let len = synapses + if bias { map.outputs() } else { 0 };
+        let len = synapses + biases;
         let values = match init {
             Init::Kaiming => uniform(len, (map.fan_in(pre) as f32).sqrt().recip(), rng),
             Init::Uniform { bound } => uniform(len, bound, rng),

@@ -9,28 +9,30 @@ use super::check::projection_name;
 use super::diagram::{Diagram, End, Join};
 use super::projection::Window;
 use super::spec::FeedbackSpec;
-use super::{Feedback, Init, LinearMap, ProjectionId, UnitId, Wiring};
+use super::{Feedback, Init, LinearMap, ProjectionId, Teaching, UnitId, Wiring};
 use crate::fault::{Fault, did_you_mean};
+use crate::kernels::Transfer;
 
 /// All feedback projections of a diagram, written and added, and which units an error reaches.
 pub(super) fn answers(
     diagram: &Diagram,
     division: &Division,
-    default: Option<Wiring>,
+    teaching: Teaching<'_>,
     heads: &[UnitId],
     faults: &mut Vec<Fault>,
 ) -> (Vec<Feedback>, Vec<bool>) {
+    let lesson = Lesson { teaching, heads };
     let wants = wants(diagram, division);
     let written: Vec<Written> = diagram
         .spec
         .feedback
         .iter()
         .enumerate()
-        .map(|(index, spec)| Written::read(diagram, division, index, spec, default, faults))
+        .map(|(index, spec)| Written::read(diagram, division, index, spec, &lesson, faults))
         .collect();
     repeated_partners(diagram, &written, faults);
     let mut feedback: Vec<Feedback> = written.iter().filter_map(|written| written.answer.clone()).collect();
-    feedback.extend(default.into_iter().flat_map(|wiring| added(diagram, division, &written, &wants, wiring)));
+    feedback.extend(added(diagram, division, &written, &wants, &lesson));
 
     let reached = reached(diagram, heads, &written, &feedback);
     let ways = Ways { diagram, division, written: &written, wants: &wants, reached: &reached };
@@ -40,6 +42,40 @@ pub(super) fn answers(
     faults.extend(ways.deaf());
     repeated_names(diagram, &written, &feedback, faults);
     (feedback, reached)
+}
+
+/// What the way of learning asks of feedback from each unit.
+struct Lesson<'a> {
+    teaching: Teaching<'a>,
+    heads: &'a [UnitId],
+}
+
+impl Lesson<'_> {
+    /// The wiring of feedback from a unit that is written with none.
+    fn wiring(&self, from: Option<UnitId>) -> Option<Wiring> {
+        let from_head = from.is_some_and(|from| self.heads.contains(&from));
+        self.teaching.top.filter(|_| from_head).or(self.teaching.wiring)
+    }
+
+    /// What is wrong with a wiring where the rule propagates targets, or where it does not.
+    fn misfit(&self, owner: &str, from: Option<UnitId>, wiring: Option<Wiring>) -> Option<Fault> {
+        let inverts = wiring? == Wiring::Inverse;
+        let (problem, remedy) = match (self.teaching.top, self.heads.contains(&from?)) {
+            (None, _) if inverts => {
+                ("is an inverse, but the rule propagates no targets", "use rule: Dtp, or another wiring")
+            }
+            (Some(_), true) if inverts => (
+                "is an inverse of a head, whose error tells the first target",
+                "use wiring: Transported, Fixed or Learned",
+            ),
+            (Some(_), false) if !inverts => (
+                "carries errors, but below the heads the rule propagates targets",
+                "use wiring: Inverse, or another rule",
+            ),
+            _ => return None,
+        };
+        Some(Fault::new("wiring", format!("{owner} {problem}"), remedy))
+    }
 }
 
 /// A feedback projection of the description.
@@ -57,7 +93,7 @@ impl Written {
         division: &Division,
         index: usize,
         spec: &FeedbackSpec,
-        default: Option<Wiring>,
+        lesson: &Lesson<'_>,
         faults: &mut Vec<Fault>,
     ) -> Self {
         let place = format!("feedback[{index}]");
@@ -66,7 +102,12 @@ impl Written {
         let from = diagram.resolve(&owner, &spec.from, &format!("{place}.from"), faults);
         let to = diagram.resolve(&owner, &spec.to, &format!("{place}.to"), faults);
         let join = Join { name, from, to, sound: true };
-        let wiring = spec.wiring.or(default);
+        let wiring = spec.wiring.or(lesson.wiring(join.from.unit()));
+        faults.extend(lesson.misfit(&owner, join.from.known(), wiring).map(|fault| fault.within(&place)));
+        if let Some(transfer) = spec.transfer.filter(|_| wiring != Some(Wiring::Inverse)) {
+            let problem = format!("{owner} is given the transfer function {transfer:?}, but only inverses have one");
+            faults.push(Fault::new(format!("{place}.transfer"), problem, "remove transfer, or use wiring: Inverse"));
+        }
         if wiring.is_none() {
             let problem = format!("{owner} names no wiring, and the learning rule has none of its own");
             faults.push(Fault::new(&place, problem, "add wiring: Fixed (or Learned, Sign, Transported)"));
@@ -88,7 +129,7 @@ impl Written {
             },
             _ => None,
         };
-        if let (Some(partner), Some(map)) = (partner, spec.map) {
+        if let (Some(partner), Some(map)) = (partner, spec.map.filter(|_| wiring != Some(Wiring::Inverse))) {
             let theirs = diagram.spec.feedforward[partner.0].map;
             if map != theirs && map != theirs.without_bias() {
                 let problem = format!(
@@ -111,7 +152,9 @@ impl Written {
             let (to, from) = (join.to.known()?, join.from.known()?);
             let (partner, wiring) = (partner?, wiring?);
             let name = spec.name.clone().unwrap_or_else(|| default_name(diagram, partner));
-            Some(Feedback { name, from, to, partner, wiring, init: spec.init.unwrap_or(Init::Kaiming) })
+            let map = diagram.spec.feedforward[partner.0].map;
+            let init = spec.init.unwrap_or(Init::Kaiming);
+            Some(Feedback { name, from, to, partner, wiring, init, map, transfer: Transfer::Linear })
         })();
         Written { join, partner, answer }
     }
@@ -207,7 +250,13 @@ fn wants(diagram: &Diagram, division: &Division) -> Vec<bool> {
 }
 
 /// The feedback that a rule adds: under every projection whose pre unit wants an error and has no way written for it.
-fn added(diagram: &Diagram, division: &Division, written: &[Written], wants: &[bool], wiring: Wiring) -> Vec<Feedback> {
+fn added(
+    diagram: &Diagram,
+    division: &Division,
+    written: &[Written],
+    wants: &[bool],
+    lesson: &Lesson<'_>,
+) -> Vec<Feedback> {
     let mut added = Vec::new();
     for (index, join) in diagram.joins.iter().enumerate() {
         let partner = ProjectionId(index);
@@ -216,8 +265,17 @@ fn added(diagram: &Diagram, division: &Division, written: &[Written], wants: &[b
             && !division.parts(lower, upper)
             && !written.iter().any(|written| written.partner == Some(partner))
         {
-            let name = default_name(diagram, partner);
-            added.push(Feedback { name, from: upper, to: lower, partner, wiring, init: Init::Kaiming });
+            let Some(wiring) = lesson.wiring(Some(upper)) else { continue };
+            added.push(Feedback {
+                name: default_name(diagram, partner),
+                from: upper,
+                to: lower,
+                partner,
+                wiring,
+                init: Init::Kaiming,
+                map: diagram.spec.feedforward[index].map,
+                transfer: Transfer::Linear,
+            });
         }
     }
     added

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::UnitId;
+use crate::kernels::Transfer;
 use crate::shape::Shape;
 
 /// Names a feedforward projection: its place in [`Network::feedforward`](super::Network::feedforward).
@@ -229,6 +230,8 @@ pub enum Wiring {
     Learned,
     /// The signs of weights of its own that take the forward projection's update.
     Sign,
+    /// A learned inverse, which brings down targets and no errors (difference target propagation).
+    Inverse,
 }
 
 /// A feedforward population of synapses.
@@ -264,4 +267,9 @@ pub struct Feedback {
     pub wiring: Wiring,
     /// First weights; without meaning when transported.
     pub init: Init,
+    /// The forward map whose way back this is: the partner's; of an inverse, the one from the lower unit's activity to
+    /// the upper one's, its bias that of the inverse.
+    pub map: LinearMap,
+    /// Transfer function of an inverse; linear for all that carries errors.
+    pub transfer: Transfer,
 }

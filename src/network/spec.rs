@@ -100,9 +100,13 @@ pub struct FeedbackSpec {
     /// Name of the feedforward projection that it answers, needed only where several join the two units.
     #[serde(default)]
     pub partner: Option<String>,
-    /// The partner's geometry, for readers; nothing else is accepted.
+    /// The partner's geometry, for readers; nothing else is accepted. Of an inverse, its own: a transposed convolution,
+    /// or a dense map; the partner's turned round unless given.
     #[serde(default)]
     pub map: Option<LinearMap>,
+    /// Transfer function of an inverse; the lower unit's unless given.
+    #[serde(default)]
+    pub transfer: Option<Transfer>,
     /// First weights; Kaiming unless given.
     #[serde(default)]
     pub init: Option<Init>,

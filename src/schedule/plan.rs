@@ -8,7 +8,7 @@ use super::{Passage, Step, walk};
 use crate::kernels::product::Sum;
 use crate::locality::{Breach, Place, View};
 use crate::loss::StoredView;
-use crate::network::{Network, ProjectionId, UnitId, Wiring};
+use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
 
 /// The steps of one passage through a network, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,12 @@ fn line(step: &Step, network: &Network) -> Line {
         let dims: Vec<String> = ends.map.weight_dims(pre).iter().map(usize::to_string).collect();
         (ends.name.clone(), pre, network.unit(ends.to).drive, dims.join("x"), ends.map.multiply_adds(pre))
     };
+    let inverse = |id: FeedbackId| {
+        let ends = network.answer(id);
+        let (upper, lower) = (network.unit(ends.from).shape, network.unit(ends.to).shape);
+        let dims: Vec<String> = ends.map.weight_dims(lower).iter().map(usize::to_string).collect();
+        (ends.name.clone(), upper, lower, dims.join("x"), ends.map.multiply_adds(lower))
+    };
     let adds = |sum: Sum| if sum == Sum::Add { ", adds" } else { "" };
     let unit_line = |unit: UnitId, detail: String| (network.unit(unit).name.clone(), detail, 0);
     let (subject, detail, multiply_adds) = match *step {
@@ -109,7 +115,7 @@ fn line(step: &Step, network: &Network) -> Line {
             let (_, pre, post, weights, cost) = synapses(feedback.partner);
             let breach = match feedback.wiring {
                 Wiring::Transported => format!(", breach: {}", Breach::WEIGHT_TRANSPORT.name()),
-                Wiring::Fixed | Wiring::Learned | Wiring::Sign => String::new(),
+                Wiring::Fixed | Wiring::Learned | Wiring::Sign | Wiring::Inverse => String::new(),
             };
             let detail = format!("{post} -> {pre} by {weights} {:?}{}{breach}", feedback.wiring, adds(sum));
             (feedback.name.clone(), detail, cost)
@@ -122,10 +128,28 @@ fn line(step: &Step, network: &Network) -> Line {
             let (name, _, _, weights, _) = synapses(id);
             (name, weights, 0)
         }
+        Step::Perturb(unit, ..) => unit_line(unit, format!("{} with noise", network.unit(unit).shape)),
+        Step::Reconstruct(id, _) => {
+            let (name, upper, lower, weights, cost) = inverse(id);
+            (name, format!("{upper} -> {lower} by {weights}, against the probe"), cost)
+        }
+        Step::LearnInverse(id, sum) => {
+            let (name, upper, lower, weights, cost) = inverse(id);
+            (name, format!("{upper} x {lower} -> {weights}{}", adds(sum)), cost)
+        }
+        Step::ApplyInverse(id) => {
+            let (name, _, _, weights, _) = inverse(id);
+            (name, weights, 0)
+        }
+        Step::Invert(id, _, sum) => {
+            let (name, upper, lower, weights, cost) = inverse(id);
+            (name, format!("activity and target, {upper} -> {lower} by {weights}{}", adds(sum)), 2 * cost)
+        }
     };
     let view = step.view().map(|view| match view {
         View::Stored => "stored",
         View::Current => "current",
+        View::Probe => "probe",
     });
     Line { verb: step.verb(), subject, view, detail, multiply_adds }
 }

@@ -35,6 +35,16 @@ pub enum Step {
     Learn(ProjectionId, View, Sum),
     /// A change is folded into the weights.
     Apply(ProjectionId),
+    /// A unit's activity is disturbed, in the so-manieth round of the batch.
+    Perturb(UnitId, View, u32),
+    /// An inverse says what it makes of a probe's answer, and how far it missed the probe.
+    Reconstruct(FeedbackId, View),
+    /// An inverse's change starts, or grows.
+    LearnInverse(FeedbackId, Sum),
+    /// A change is folded into an inverse.
+    ApplyInverse(FeedbackId),
+    /// An inverse starts its lower unit's way from its target, or adds to it.
+    Invert(FeedbackId, View, Sum),
 }
 
 /// What a step reads and writes. A step that adds to a place also reads it.
@@ -57,8 +67,10 @@ impl Step {
             Step::Compare { .. } => "compare",
             Step::Gate(..) => "gate",
             Step::Carry(..) => "carry",
-            Step::Learn(..) => "learn",
-            Step::Apply(..) => "apply",
+            Step::Learn(..) | Step::LearnInverse(..) => "learn",
+            Step::Apply(..) | Step::ApplyInverse(..) => "apply",
+            Step::Perturb(..) => "perturb",
+            Step::Reconstruct(..) | Step::Invert(..) => "invert",
         }
     }
 
@@ -70,10 +82,14 @@ impl Step {
             | Step::Fire(_, view)
             | Step::Gate(_, view)
             | Step::Carry(_, view, _)
-            | Step::Learn(_, view, _) => Some(view),
+            | Step::Learn(_, view, _)
+            | Step::Perturb(_, view, _)
+            | Step::Reconstruct(_, view)
+            | Step::Invert(_, view, _) => Some(view),
             Step::Store(_) => Some(View::Stored),
             Step::Compare { .. } => Some(View::Current),
-            Step::Apply(_) => None,
+            Step::LearnInverse(..) => Some(View::Probe),
+            Step::Apply(_) | Step::ApplyInverse(_) => None,
         }
     }
 
@@ -111,7 +127,7 @@ impl Step {
                 let ends = network.answer(id);
                 let weights = match ends.wiring {
                     Wiring::Transported => Place::Weights(ends.partner),
-                    Wiring::Fixed | Wiring::Learned | Wiring::Sign => Place::FeedbackWeights(id),
+                    Wiring::Fixed | Wiring::Learned | Wiring::Sign | Wiring::Inverse => Place::FeedbackWeights(id),
                 };
                 (smallvec![Place::Packet(ends.from, view), weights], smallvec![Place::Error(ends.to, view)])
             }
@@ -134,8 +150,44 @@ impl Step {
                 }
                 (reads, writes)
             }
+            Step::Perturb(unit, view, _) => {
+                (smallvec![Place::Activity(unit, view)], smallvec![Place::Activity(unit, View::Probe)])
+            }
+            Step::Reconstruct(id, _) => {
+                let ends = network.answer(id);
+                let said = Place::Activity(ends.from, View::Probe);
+                let reads = smallvec![said, Place::Activity(ends.to, View::Probe), Place::FeedbackWeights(id)];
+                (reads, smallvec![Place::Reconstruction(id)])
+            }
+            Step::LearnInverse(id, _) => {
+                let ends = network.answer(id);
+                let reads = smallvec![Place::Activity(ends.from, View::Probe), Place::Reconstruction(id)];
+                (reads, smallvec![Place::FeedbackChange(id)])
+            }
+            Step::ApplyInverse(id) => {
+                let places: SmallVec<[Place; 4]> =
+                    smallvec![Place::FeedbackChange(id), Place::FeedbackMoments(id), Place::FeedbackWeights(id)];
+                (places.clone(), places)
+            }
+            Step::Invert(id, view, sum) => {
+                let ends = network.answer(id);
+                let mut reads: SmallVec<[Place; 4]> = smallvec![
+                    Place::Activity(ends.from, view),
+                    Place::Error(ends.from, view),
+                    Place::FeedbackWeights(id)
+                ];
+                if sum == Sum::Add {
+                    reads.push(Place::Error(ends.to, view));
+                }
+                // The upper unit's target is laid out where probes are.
+                (reads, smallvec![Place::Error(ends.to, view), Place::Activity(ends.from, View::Probe)])
+            }
         };
-        if let Step::Drive(_, _, Sum::Add) | Step::Carry(_, _, Sum::Add) | Step::Learn(_, _, Sum::Add) = self {
+        if let Step::Drive(_, _, Sum::Add)
+        | Step::Carry(_, _, Sum::Add)
+        | Step::Learn(_, _, Sum::Add)
+        | Step::LearnInverse(_, Sum::Add) = self
+        {
             reads.extend_from_slice(&writes);
         }
         Access { reads, writes }

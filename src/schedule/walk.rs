@@ -7,7 +7,7 @@ use super::Step;
 use crate::kernels::product::Sum;
 use crate::locality::View;
 use crate::loss::{Loss, Memory, StoredView};
-use crate::network::{FeedbackId, Network, ProjectionId, UnitId};
+use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
 
 /// What a walk is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,23 +20,25 @@ pub enum Passage<'a> {
         stored: StoredView,
         /// Whose embedding of it is kept.
         memory: Memory,
+        /// Times that each inverse learns from a batch.
+        inverse_rounds: u32,
     },
     /// The current view alone, as far as these units need it.
     Perceiving(&'a [UnitId]),
 }
 
 impl<'a> Passage<'a> {
-    /// A learning step in which `loss` acts on `heads`.
-    pub fn learning(loss: &Loss, heads: &'a [UnitId]) -> Passage<'a> {
-        Passage::Learning { heads, stored: loss.stored_view(), memory: loss.memory() }
+    /// A learning step in which `loss` acts on `heads`, and inverses, where there are any, learn so often.
+    pub fn learning(loss: &Loss, heads: &'a [UnitId], inverse_rounds: u32) -> Passage<'a> {
+        Passage::Learning { heads, stored: loss.stored_view(), memory: loss.memory(), inverse_rounds }
     }
 }
 
 /// Walks through `network` and says every step to `sink`.
 pub fn walk(network: &Network, passage: Passage<'_>, sink: &mut dyn FnMut(Step)) {
-    let (heads, stored, memory) = match passage {
+    let (heads, stored, memory, rounds) = match passage {
         Passage::Perceiving(units) => return perceive(network, View::Current, units, sink),
-        Passage::Learning { heads, stored, memory } => (heads, stored, memory),
+        Passage::Learning { heads, stored, memory, inverse_rounds } => (heads, stored, memory, inverse_rounds),
     };
     let remembered: Vec<UnitId> = heads.iter().map(|&head| remembered(network, head, memory)).collect();
     if stored != StoredView::Absent {
@@ -44,6 +46,10 @@ pub fn walk(network: &Network, passage: Passage<'_>, sink: &mut dyn FnMut(Step))
         remembered.iter().for_each(|&unit| sink(Step::Store(unit)));
     }
     perceive(network, View::Current, heads, sink);
+    let views = if stored == StoredView::Absent { &[View::Current][..] } else { &View::BOTH };
+    for round in 0..rounds {
+        undo(network, heads, views, round, sink);
+    }
     for (&unit, &memory) in heads.iter().zip(&remembered) {
         sink(Step::Compare { unit, memory, stored });
     }
@@ -95,6 +101,27 @@ fn perceive(network: &Network, view: View, goals: &[UnitId], sink: &mut dyn FnMu
     }
 }
 
+/// Inverses learn: each lower unit is disturbed, its upper unit answers, and the inverse between them has to say what
+/// the disturbed activity was.
+fn undo(network: &Network, heads: &[UnitId], views: &[View], round: u32, sink: &mut dyn FnMut(Step)) {
+    let used = ancestors(network, heads);
+    let inverts = |id: &FeedbackId| {
+        let ends = network.answer(*id);
+        ends.wiring == Wiring::Inverse && used[ends.from.index()] && network.needs_error(ends.to)
+    };
+    for id in network.feedback_ids().filter(inverts) {
+        let ends = network.answer(id);
+        for (nth, &view) in views.iter().enumerate() {
+            sink(Step::Perturb(ends.to, view, round));
+            sink(Step::Drive(ends.partner, View::Probe, Sum::Replace));
+            sink(Step::Fire(ends.from, View::Probe));
+            sink(Step::Reconstruct(id, view));
+            sink(Step::LearnInverse(id, sum(nth)));
+        }
+    }
+    network.feedback_ids().filter(inverts).for_each(|id| sink(Step::ApplyInverse(id)));
+}
+
 /// Errors spread from `heads`: the event is that a unit's error is complete. `first` says whether the changes of this
 /// presentation start anew or add to those of another.
 fn descend(network: &Network, view: View, heads: &[UnitId], first: Sum, sink: &mut dyn FnMut(Step)) {
@@ -125,7 +152,11 @@ fn descend(network: &Network, view: View, heads: &[UnitId], first: Sum, sink: &m
         for id in network.feedback_from(unit).filter(carries) {
             let lower = network.answer(id).to;
             let arrived_before = sources[lower.index()] - awaited[lower.index()];
-            sink(Step::Carry(id, view, sum(arrived_before)));
+            let sum = sum(arrived_before);
+            sink(match network.answer(id).wiring {
+                Wiring::Inverse => Step::Invert(id, view, sum),
+                Wiring::Transported | Wiring::Fixed | Wiring::Learned | Wiring::Sign => Step::Carry(id, view, sum),
+            });
             awaited[lower.index()] -= 1;
             if awaited[lower.index()] == 0 {
                 complete.push_back(lower);

@@ -82,7 +82,7 @@ impl Simulation {
             batch: position.batch,
             found: position.found.iter().map(FoundBits::new).collect(),
         };
-        let tensors = self.state.tensors(&self.network, &self.learning.optimizer);
+        let tensors = self.tensors();
         let bytes: Vec<Vec<u8>> = tensors
             .iter()
             .map(|tensor| self.state.values(tensor.slot).iter().flat_map(|value| value.to_le_bytes()).collect())
@@ -122,7 +122,7 @@ impl Simulation {
                 "use the checkpoint with the experiment.ron beside it",
             ));
         }
-        let wanted = self.state.tensors(&self.network, &self.learning.optimizer);
+        let wanted = self.tensors();
         let mut restored = Vec::with_capacity(wanted.len());
         for tensor in wanted {
             let found = tensors.tensor(&tensor.name).map_err(|_| broken(format!("it lacks {}", tensor.name)))?;

@@ -1,9 +1,10 @@
 //! The executor: it replays a plan, each step opening one door of the state.
 
+use super::Targets;
 use crate::learning::CreditRule;
 use crate::locality::State;
-use crate::loss::{Comparison, Loss};
-use crate::network::Network;
+use crate::loss::{Comparison, Loss, StoredView};
+use crate::network::{Network, UnitId};
 use crate::optimizer::Optimizer;
 use crate::schedule::Step;
 
@@ -17,12 +18,15 @@ pub struct Batch<'a> {
     pub current: &'a [f32],
     /// The class of each image; empty where no loss is supervised.
     pub labels: &'a [u8],
+    /// Disturbances that are not to be drawn, so that a step can be repeated elsewhere: for a unit, standard normal
+    /// `[view][sample][channel][row][column]`.
+    pub noise: &'a [(UnitId, &'a [f32])],
 }
 
 impl<'a> Batch<'a> {
     /// Two views without labels.
     pub fn views(stored: &'a [f32], current: &'a [f32]) -> Self {
-        Batch { stored, current, labels: &[] }
+        Batch { stored, current, labels: &[], noise: &[] }
     }
 }
 
@@ -32,29 +36,45 @@ pub(super) struct Executor<'a> {
     pub network: &'a Network,
     pub loss: &'a Loss,
     pub optimizer: &'a Optimizer,
+    pub targets: Targets,
     pub rule: &'a dyn CreditRule,
     pub batch: Batch<'a>,
 }
 
 impl Executor<'_> {
+    /// Views of each image in a batch.
+    fn views(&self) -> usize {
+        if self.loss.stored_view() == StoredView::Absent { 1 } else { 2 }
+    }
+
     /// Takes one step; what a comparison finds is added to `found`.
     pub(super) fn take(&self, step: Step, state: &mut State, found: &mut Comparison) {
         use crate::locality::View;
         match step {
             Step::Present(unit, View::Stored) => state.present(unit, View::Stored, self.batch.stored),
-            Step::Present(unit, View::Current) => state.present(unit, View::Current, self.batch.current),
+            Step::Present(unit, view) => state.present(unit, view, self.batch.current),
             Step::Drive(projection, view, sum) => state.drive(self.network, projection, view, sum),
             Step::Fire(unit, view) => state.fire(self.network, unit, view),
             Step::Store(unit) => state.store(unit),
             Step::Compare { unit, memory, .. } => {
                 found.add(state.compare(unit, memory, self.loss, self.batch.labels));
             }
-            Step::Gate(unit, view) => state.gate(self.network, unit, view),
+            Step::Gate(unit, view) => state.gate(self.network, unit, view, self.views()),
             Step::Carry(feedback, view, sum) => state.carry(self.network, feedback, view, sum),
             Step::Learn(projection, view, sum) => {
                 state.learn(self.network, projection, view, sum, |synapse, change| self.rule.learn(synapse, change));
             }
             Step::Apply(projection) => state.apply(self.network, projection, self.optimizer),
+            Step::Perturb(unit, view, round) => {
+                let given = self.batch.noise.iter().find(|(given, _)| *given == unit).map(|(_, noise)| *noise);
+                state.perturb(self.network, unit, view, round, self.targets.noise, given);
+            }
+            Step::Reconstruct(feedback, view) => state.reconstruct(self.network, feedback, view, self.views()),
+            Step::LearnInverse(feedback, sum) => {
+                state.learn_inverse(self.network, feedback, sum, |synapse, change| self.rule.learn(synapse, change));
+            }
+            Step::ApplyInverse(feedback) => state.apply_inverse(feedback, &self.targets.inverse_optimizer),
+            Step::Invert(feedback, view, sum) => state.invert(self.network, feedback, view, sum),
         }
     }
 }

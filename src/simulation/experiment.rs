@@ -16,8 +16,9 @@ use crate::kernels::Isa;
 use crate::learning::Rule;
 use crate::locality::State;
 use crate::loss::Loss;
-use crate::network::{Network, NetworkSource, NetworkSpec, Teaching, UnitId};
+use crate::network::{Network, NetworkSource, NetworkSpec, Teaching, UnitId, Wiring};
 use crate::optimizer::Optimizer;
+use crate::schedule::Passage;
 use crate::shape::Shape;
 
 /// How a network learns.
@@ -34,6 +35,57 @@ pub struct Learning {
     pub optimizer: Optimizer,
     /// Units on which the loss acts; by default all that drive no other unit.
     pub heads: Option<Vec<String>>,
+    /// How targets are made and inverses learn, for a rule that propagates targets.
+    pub targets: Option<Targets>,
+}
+
+/// Settings of difference target propagation; the defaults are those of Tang (2021).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Targets {
+    /// Length of the step against the error that a head tells, from an activity to its target.
+    pub step: f32,
+    /// Wiring of the feedback that tells it.
+    pub top: Wiring,
+    /// Standard deviation of the noise by which activities are disturbed while inverses learn.
+    pub noise: f32,
+    /// Times that inverses learn from each batch.
+    pub inverse_steps: u32,
+    /// What a change does to an inverse.
+    pub inverse_optimizer: Optimizer,
+}
+
+impl Default for Targets {
+    fn default() -> Self {
+        Targets {
+            step: 0.5,
+            top: Wiring::Transported,
+            noise: 1.0,
+            inverse_steps: 1,
+            inverse_optimizer: Optimizer::adam(1e-3),
+        }
+    }
+}
+
+impl Targets {
+    fn faults(&self) -> Vec<Fault> {
+        let mut faults: Vec<Fault> =
+            [Fault::unless_positive("step", self.step), Fault::unless_positive("noise", self.noise)]
+                .into_iter()
+                .flatten()
+                .collect();
+        if self.top == Wiring::Inverse {
+            let problem = "the top target comes from an error, which no inverse carries";
+            faults.push(Fault::new("top", problem, "use Transported, Fixed, Learned or Sign"));
+        }
+        if !(1..=1000).contains(&self.inverse_steps) {
+            let problem = format!("inverses cannot learn {} times from a batch", self.inverse_steps);
+            faults.push(Fault::new("inverse_steps", problem, "use 1 to 1000"));
+        }
+        let optimizer = self.inverse_optimizer.faults().into_iter();
+        faults.extend(optimizer.map(|fault| fault.within("inverse_optimizer")));
+        faults
+    }
 }
 
 impl Learning {
@@ -43,7 +95,24 @@ impl Learning {
             wiring: self.rule.credit().wiring(),
             heads: self.heads.as_deref(),
             blockwise: self.staging.is_blockwise(),
+            top: self.propagates_targets().then(|| self.targets().top),
         }
+    }
+
+    /// How targets are made, where the rule propagates any.
+    pub fn targets(&self) -> Targets {
+        self.targets.unwrap_or_default()
+    }
+
+    /// Whether units below the heads learn from targets.
+    pub fn propagates_targets(&self) -> bool {
+        self.rule.credit().propagates_targets()
+    }
+
+    /// A learning step in which the loss acts on `heads`.
+    pub(super) fn passage<'a>(&self, heads: &'a [UnitId]) -> Passage<'a> {
+        let rounds = if self.propagates_targets() { self.targets().inverse_steps } else { 0 };
+        Passage::learning(&self.loss, heads, rounds)
     }
 }
 
@@ -321,6 +390,13 @@ impl Description {
             .chain(within("data", self.data.faults()))
             .chain(within("views", self.views.faults()))
             .collect();
+        if let Some(targets) = &self.learning.targets {
+            faults.extend(within("learning.targets", targets.faults()));
+            if !self.learning.propagates_targets() {
+                let problem = format!("the rule {} propagates no targets", self.learning.rule.name());
+                faults.push(Fault::new("learning.targets", problem, "remove targets, or use rule: Dtp"));
+            }
+        }
         faults.extend(Training::pairs_fault(self.training.pairs));
         if self.readout.batch == 0 {
             faults.push(Fault::new(

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Learning;
 use crate::network::{Network, UnitId};
 use crate::rng::Stream;
-use crate::schedule::{Passage, Plan};
+use crate::schedule::Plan;
 
 /// Which block learns when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -82,7 +82,7 @@ pub struct Stage {
 /// The stages of a network under a way of learning, in the order in which activity passes through them.
 pub(super) fn stages(network: &Network, learning: &Learning) -> Vec<Stage> {
     let stage = |top: UnitId, heads: Vec<UnitId>| {
-        let plan = Plan::compile(network, Passage::learning(&learning.loss, &heads));
+        let plan = Plan::compile(network, learning.passage(&heads));
         Stage { name: network.unit(top).name.clone(), heads, plan }
     };
     if learning.staging.is_blockwise() {

@@ -240,7 +240,7 @@ impl<'a> Trainer<'a> {
         let staging = self.simulation.learning().staging;
         let stage = staging.stage(stages, self.training.epochs, epoch, epoch * batches + batch, stream);
         self.simulation.enter(stage);
-        let found = self.simulation.step(Batch { stored: &self.stored, current: &self.current, labels: &self.labels });
+        let found = self.simulation.step(Batch { labels: &self.labels, ..Batch::views(&self.stored, &self.current) });
         if !found.loss.is_finite() {
             return Err(diverged(format!(
                 "the loss became {} in epoch {}, batch {}",

@@ -9,7 +9,8 @@ use super::*;
 fn build(text: &str, wiring: Option<Wiring>) -> Network {
     let document = Document::new("test", text);
     let spec: NetworkSpec = document.parse().unwrap_or_else(|faults| panic!("{}", document.error(faults, false)));
-    Network::build(&spec, wiring, None).unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
+    Network::build(&spec, Teaching { wiring, ..Teaching::default() })
+        .unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
 }
 
 /// A simulation of an input and one unit that hears it through `projection`, the text of a map and what stands beside

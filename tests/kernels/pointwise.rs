@@ -127,7 +127,7 @@ fn gate_multiplies_by_the_gain_and_sends_to_the_winners() {
                             Pool::Mean(_) => 1.0 / (size * size) as f64,
                         };
                         let (y, x) = (row * size + place / size, column * size + place % size);
-                        let value = f64::from(error) * gain * share;
+                        let value = 0.25 * f64::from(error) * gain * share;
                         expected[(map * height + y) * width + x] = Exact { value, magnitude: f64::from(error.abs()) };
                         counts[index / to.len()] += u32::from(value != 0.0);
                     }
@@ -152,6 +152,7 @@ fn gate_multiplies_by_the_gain_and_sends_to_the_winners() {
                         &winners,
                         &error,
                         above,
+                        0.25,
                         &mut packet,
                         layout,
                         &mut events,
