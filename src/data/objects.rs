@@ -11,6 +11,8 @@
 //! small supervised convolutional network with batch normalisation and mirrored images finds 91 % (8,000 images, 12
 //! epochs).
 
+mod body;
+mod lanes;
 mod render;
 mod scene;
 mod solid;

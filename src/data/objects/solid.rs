@@ -1,39 +1,32 @@
-//! The ten solids, and where a ray meets them. A solid is a union of parts; a part is an intersection of bodies, maybe
+//! The ten solids, and where rays meet them. A solid is a union of parts; a part is an intersection of bodies, maybe
 //! with another one bored out of it. A body that is convex clips a ray to one interval, so a part is found by clipping
 //! the same interval again and again, exactly and without a search. The torus alone is not convex: inside its bounding
 //! box the ray walks as far as the distance to its surface allows.
+//!
+//! Sixteen rays meet a solid together and take every step alike: the interval of a ray that misses ends before it begins,
+//! and nothing opens it again. Where a ray hits, it notes the number of the surface, by which the solid tells the normal
+//! afterwards; a shadow needs none.
 
+use fearless_simd::prelude::*;
+
+use super::body::{Body, Rays, block};
+use super::lanes::{Lanes, Mask, larger};
 use super::vector::Vector;
 
-/// A ray in a solid's own coordinates; `direction` need not have length 1.
+/// Where rays hit a solid first.
 #[derive(Clone, Copy)]
-pub(super) struct Ray {
-    origin: Vector,
-    direction: Vector,
-    /// One over each component of the direction: every block asks for them.
-    inverse: [f32; 3],
+pub(super) struct Hits<S: Simd> {
+    /// Infinite where a ray misses.
+    pub(super) time: Lanes<S>,
+    /// Number of the surface, counted through the solid's parts.
+    surface: Lanes<S>,
 }
 
-impl Ray {
-    pub(super) fn new(origin: Vector, direction: Vector) -> Ray {
-        Ray { origin, direction, inverse: direction.0.map(|component| 1.0 / component) }
+impl<S: Simd> Hits<S> {
+    #[inline(always)]
+    pub(super) fn mask(&self) -> Mask<S> {
+        self.time.simd_lt(f32::INFINITY)
     }
-
-    pub(super) fn at(&self, time: f32) -> Vector {
-        self.origin + self.direction * time
-    }
-}
-
-/// A convex body.
-enum Body {
-    /// |p - centre| within `half` along each axis.
-    Block { centre: [f32; 3], half: [f32; 3] },
-    /// The sum of squares of p - centre, weighted by axis, within the square of the radius: sphere or cylinder.
-    Round { centre: [f32; 3], axes: [f32; 3], radius: f32 },
-    /// normal . p <= offset.
-    Halfspace { normal: [f32; 3], offset: f32 },
-    /// x^2 + z^2 <= (slope (tip - y))^2 below the tip.
-    Cone { tip: f32, slope: f32 },
 }
 
 enum Part {
@@ -49,158 +42,128 @@ enum Part {
     },
 }
 
-/// The interval of a ray inside convex bodies, and which of them bounds it where.
-#[derive(Clone, Copy)]
-struct Span {
-    enter: f32,
-    leave: f32,
-    entered: usize,
-    left: usize,
+/// The interval of each ray inside convex bodies, and the number of the body that bounds it where.
+struct Spans<S: Simd> {
+    enter: Lanes<S>,
+    leave: Lanes<S>,
+    entered: Lanes<S>,
+    left: Lanes<S>,
 }
 
-fn block(centre: [f32; 3], half: [f32; 3], ray: &Ray) -> (f32, f32) {
-    let (mut enter, mut leave) = (f32::NEG_INFINITY, f32::INFINITY);
-    for axis in 0..3 {
-        let inverse = ray.inverse[axis];
-        let middle = (centre[axis] - ray.origin.0[axis]) * inverse;
-        let reach = (half[axis] * inverse).abs();
-        enter = enter.max(middle - reach);
-        leave = leave.min(middle + reach);
-    }
-    (enter, leave)
-}
-
-/// Where a t^2 + 2 b t + c changes its sign.
-fn roots(a: f32, b: f32, c: f32) -> Option<(f32, f32)> {
-    let discriminant = b * b - a * c;
-    (discriminant > 0.0).then(|| {
-        let (root, inverse) = (discriminant.sqrt(), 1.0 / a);
-        let (one, other) = ((-b - root) * inverse, (-b + root) * inverse);
-        (one.min(other), one.max(other))
-    })
-}
-
-/// A ray that runs along a quadric never bounds it; this much slant keeps the arithmetic finite.
-const SLANT: f32 = 1e-9;
-
-impl Body {
-    fn span(&self, ray: &Ray) -> Option<(f32, f32)> {
-        match *self {
-            Body::Block { centre, half } => Some(block(centre, half, ray)),
-            Body::Round { centre, axes, radius } => {
-                let from = ray.origin - Vector(centre);
-                let weighted = ray.direction.times(Vector(axes));
-                let a = weighted.dot(ray.direction).max(SLANT);
-                roots(a, weighted.dot(from), from.times(Vector(axes)).dot(from) - radius * radius)
-            }
-            Body::Halfspace { normal, offset } => {
-                let room = offset - Vector(normal).dot(ray.origin);
-                let approach = Vector(normal).dot(ray.direction);
-                let time = room / approach;
-                if approach > 0.0 {
-                    Some((f32::NEG_INFINITY, time))
-                } else if approach < 0.0 {
-                    Some((time, f32::INFINITY))
-                } else {
-                    (room >= 0.0).then_some((f32::NEG_INFINITY, f32::INFINITY))
-                }
-            }
-            Body::Cone { tip, slope } => {
-                let from = ray.origin - Vector::new(0.0, tip, 0.0);
-                let axes = Vector::new(1.0, -slope * slope, 1.0);
-                let weighted = ray.direction.times(axes);
-                let a = weighted.dot(ray.direction);
-                let a = if a.abs() < SLANT { SLANT } else { a };
-                let (first, second) = roots(a, weighted.dot(from), from.times(axes).dot(from))?;
-                let fall = ray.direction.0[1];
-                if a < 0.0 {
-                    // Steeper than the cone: inside before one root and after the other, on one side each of the tip.
-                    Some(if fall < 0.0 { (second, f32::INFINITY) } else { (f32::NEG_INFINITY, first) })
-                } else {
-                    (from.0[1] + 0.5 * (first + second) * fall < 0.0).then_some((first, second))
-                }
-            }
-        }
-    }
-
-    /// Outward direction at a point of the surface, of any length.
-    fn normal(&self, point: Vector) -> Vector {
-        match *self {
-            Body::Block { centre, half } => {
-                let from = point - Vector(centre);
-                let depth: [f32; 3] = std::array::from_fn(|axis| from.0[axis].abs() - half[axis]);
-                let mut normal = Vector::new(0.0, 0.0, 0.0);
-                let face = (0..3).fold(0, |best, axis| if depth[axis] > depth[best] { axis } else { best });
-                normal.0[face] = from.0[face].signum();
-                normal
-            }
-            Body::Round { centre, axes, .. } => (point - Vector(centre)).times(Vector(axes)),
-            Body::Halfspace { normal, .. } => Vector(normal),
-            Body::Cone { tip, slope } => {
-                let [x, y, z] = point.0;
-                Vector::new(x, slope * slope * (tip - y), z)
-            }
-        }
-    }
-}
-
-fn clip(bodies: &[Body], ray: &Ray) -> Option<Span> {
-    let mut span = Span { enter: f32::NEG_INFINITY, leave: f32::INFINITY, entered: 0, left: 0 };
+/// The interval inside all `bodies`, which are numbered from `number` on.
+#[inline(always)]
+fn clip<S: Simd>(bodies: &[Body], rays: &Rays<S>, number: usize) -> Spans<S> {
+    let none = rays.all(0.0);
+    let (enter, leave) = (rays.all(f32::NEG_INFINITY), rays.all(f32::INFINITY));
+    let mut spans = Spans { enter, leave, entered: none, left: none };
     for (index, body) in bodies.iter().enumerate() {
-        let (enter, leave) = body.span(ray)?;
-        if enter > span.enter {
-            (span.enter, span.entered) = (enter, index);
-        }
-        if leave < span.leave {
-            (span.leave, span.left) = (leave, index);
-        }
-        if span.enter >= span.leave {
-            return None;
+        let (enter, leave) = body.span(rays);
+        let surface = rays.all((number + index) as f32);
+        let (later, sooner) = (enter.simd_gt(spans.enter), leave.simd_lt(spans.leave));
+        spans.enter = later.select(enter, spans.enter);
+        spans.entered = later.select(surface, spans.entered);
+        spans.leave = sooner.select(leave, spans.leave);
+        spans.left = sooner.select(surface, spans.left);
+        if !spans.enter.simd_lt(spans.leave).any_true() {
+            break;
         }
     }
-    (span.leave > 0.0).then_some(span)
+    spans
+}
+
+/// Outward directions at the points of a solid that rays hit, while they are gathered from surface after surface.
+struct Normals<S: Simd> {
+    surface: Lanes<S>,
+    points: Vector<Lanes<S>>,
+    normals: Vector<Lanes<S>>,
+}
+
+impl<S: Simd> Normals<S> {
+    /// Those on surfaces of `bodies`, which are numbered from `number` on; `facing` is -1 where outward is inward.
+    #[inline(always)]
+    fn gather(&mut self, bodies: &[Body], number: usize, facing: f32) {
+        for (index, body) in bodies.iter().enumerate() {
+            let here = self.surface.simd_eq((number + index) as f32);
+            if here.any_true() {
+                self.normals = (body.normal(self.points) * facing).only(here, self.normals);
+            }
+        }
+    }
 }
 
 impl Part {
-    /// When a ray that starts outside first meets the part, and the outward direction there.
-    fn meet(&self, ray: &Ray) -> Option<(f32, Vector)> {
+    /// How many surfaces it has.
+    fn surfaces(&self) -> usize {
+        match self {
+            Part::Convex(bodies) => bodies.len(),
+            Part::Bored { whole, bore } => whole.len() + bore.len(),
+            Part::Torus { .. } => 1,
+        }
+    }
+
+    /// Where rays that start outside first meet the part, whose surfaces are numbered from `number` on.
+    #[inline(always)]
+    fn meet<S: Simd>(&self, rays: &Rays<S>, number: usize) -> Hits<S> {
+        let never = rays.all(f32::INFINITY);
         match *self {
             Part::Convex(bodies) => {
-                let span = clip(bodies, ray).filter(|span| span.enter > 0.0)?;
-                Some((span.enter, bodies[span.entered].normal(ray.at(span.enter))))
+                let spans = clip(bodies, rays, number);
+                let hit = spans.enter.simd_lt(spans.leave) & spans.enter.simd_gt(0.0);
+                Hits { time: hit.select(spans.enter, never), surface: spans.entered }
             }
             Part::Bored { whole, bore } => {
-                let span = clip(whole, ray)?;
-                let start = span.enter.max(0.0);
-                match clip(bore, ray).filter(|hole| hole.enter <= start && start < hole.leave) {
-                    // Through the opening, on to the far wall of the bore, which faces inwards.
-                    Some(hole) => (hole.leave < span.leave)
-                        .then(|| (hole.leave, bore[hole.left].normal(ray.at(hole.leave)) * -1.0)),
-                    None => (span.enter > 0.0).then(|| (span.enter, whole[span.entered].normal(ray.at(span.enter)))),
+                let spans = clip(whole, rays, number);
+                let holes = clip(bore, rays, number + whole.len());
+                let start = larger(spans.enter, rays.all(0.0));
+                // Through the opening, on to the far wall of the bore.
+                let bored = holes.enter.simd_le(start) & start.simd_lt(holes.leave);
+                let through = holes.leave.simd_lt(spans.leave);
+                let hit = start.simd_lt(spans.leave) & ((bored & through) | (!bored & spans.enter.simd_gt(0.0)));
+                Hits {
+                    time: hit.select(bored.select(holes.leave, spans.enter), never),
+                    surface: bored.select(holes.left, spans.entered),
                 }
             }
             Part::Torus { ring, tube } => {
                 let reach = ring + tube;
-                let (enter, leave) = block([0.0; 3], [reach, tube, reach], ray);
-                if enter >= leave || leave <= 0.0 {
-                    return None;
-                }
-                let pace = 1.0 / ray.direction.dot(ray.direction).sqrt();
-                let mut time = enter.max(0.0);
+                let (enter, leave) = block([0.0; 3], [reach, tube, reach], rays);
+                let pace = 1.0 / rays.direction.dot(rays.direction).sqrt();
+                let mut walking = enter.simd_lt(leave) & leave.simd_gt(0.0);
+                let mut arrived = Mask::splat(never.token(), false);
+                let mut time = larger(enter, rays.all(0.0));
                 for _ in 0..WALK {
-                    let [x, y, z] = ray.at(time).0;
+                    if !walking.any_true() {
+                        break;
+                    }
+                    let [x, y, z] = rays.at(time).0;
                     let across = (x * x + z * z).sqrt();
                     let distance = ((across - ring) * (across - ring) + y * y).sqrt() - tube;
-                    if distance < CLOSE {
-                        let inner = ring / across.max(CLOSE);
-                        return Some((time, Vector::new(x - x * inner, y, z - z * inner)));
-                    }
-                    time += distance * pace;
-                    if time > leave {
-                        return None;
-                    }
+                    let close = distance.simd_lt(CLOSE);
+                    arrived |= walking & close;
+                    walking &= !close;
+                    time = walking.select(time + distance * pace, time);
+                    walking &= time.simd_le(leave);
                 }
-                None
+                Hits { time: arrived.select(time, never), surface: rays.all(number as f32) }
+            }
+        }
+    }
+
+    /// The normals of the part, whose surfaces are numbered from `number` on.
+    #[inline(always)]
+    fn gather<S: Simd>(&self, normals: &mut Normals<S>, number: usize) {
+        match *self {
+            Part::Convex(bodies) => normals.gather(bodies, number, 1.0),
+            Part::Bored { whole, bore } => {
+                normals.gather(whole, number, 1.0);
+                normals.gather(bore, number + whole.len(), -1.0);
+            }
+            // A torus is a solid of its own, so that all points are on it.
+            Part::Torus { ring, .. } => {
+                let [x, y, z] = normals.points.0;
+                let across = (x * x + z * z).sqrt();
+                let inner = ring / larger(across, Lanes::splat(x.token(), CLOSE));
+                normals.normals = Vector::new(x - x * inner, y, z - z * inner);
             }
         }
     }
@@ -217,15 +180,35 @@ pub(super) struct Solid {
 }
 
 impl Solid {
-    /// When a ray that starts outside first meets the solid, and the outward direction there, of any length.
-    pub(super) fn meet(&self, ray: &Ray) -> Option<(f32, Vector)> {
-        let mut first: Option<(f32, Vector)> = None;
+    /// Where rays that start outside first meet the solid.
+    pub(super) fn meet<S: Simd>(&self, rays: &Rays<S>) -> Hits<S> {
+        rays.origin.0[0].token().vectorize(
+            #[inline(always)]
+            || {
+                let mut first = Hits { time: rays.all(f32::INFINITY), surface: rays.all(0.0) };
+                let mut number = 0;
+                for part in self.parts {
+                    let hits = part.meet(rays, number);
+                    let nearer = hits.time.simd_lt(first.time);
+                    first.time = nearer.select(hits.time, first.time);
+                    first.surface = nearer.select(hits.surface, first.surface);
+                    number += part.surfaces();
+                }
+                first
+            },
+        )
+    }
+
+    /// Outward directions where rays hit, of any length.
+    #[inline(always)]
+    pub(super) fn normals<S: Simd>(&self, hits: &Hits<S>, points: Vector<Lanes<S>>) -> Vector<Lanes<S>> {
+        let mut normals = Normals { surface: hits.surface, points, normals: points };
+        let mut number = 0;
         for part in self.parts {
-            if let Some(hit) = part.meet(ray) {
-                first = first.filter(|best| best.0 <= hit.0).or(Some(hit));
-            }
+            part.gather(&mut normals, number);
+            number += part.surfaces();
         }
-        first
+        normals.normals
     }
 }
 

@@ -1,6 +1,9 @@
 //! Two colours and the pattern in which they fill space: carved out of solid matter rather than painted on a surface,
 //! so that no solid needs a map of its skin. Waves are triangles smoothed to parabolas, which cost a few products.
 
+use fearless_simd::prelude::*;
+
+use super::lanes::{Lanes, larger, smaller};
 use super::vector::Vector;
 use crate::rng::Rng;
 
@@ -31,27 +34,46 @@ impl Texture {
         Texture { pattern, colours, waves, phases }
     }
 
-    /// The colour at a point of space.
-    pub(super) fn at(&self, point: Vector) -> Vector {
-        let wave = |index: usize| swing(self.waves[index].dot(point) + self.phases[index]);
-        // Steep but not sudden: an edge a small part of a wave wide.
-        let edge = |height: f32| (0.5 + 4.0 * height).clamp(0.0, 1.0);
+    /// The colours at points of space.
+    #[inline(always)]
+    pub(super) fn at<S: Simd>(&self, points: Vector<Lanes<S>>) -> Vector<Lanes<S>> {
+        let simd = points.0[0].token();
         let share = match self.pattern {
-            Pattern::Plain => 0.0,
-            Pattern::Stripes => edge(wave(0)),
-            Pattern::Checks => edge(2.0 * wave(0) * wave(1)),
-            Pattern::Blotches => (0.5 + 0.5 * (wave(0) + wave(1) + wave(2))).clamp(0.0, 1.0),
+            Pattern::Plain => Lanes::splat(simd, 0.0),
+            Pattern::Stripes => edge(self.wave(0, points)),
+            Pattern::Checks => edge(2.0 * self.wave(0, points) * self.wave(1, points)),
+            Pattern::Blotches => part(0.5 + 0.5 * (self.wave(0, points) + self.wave(1, points) + self.wave(2, points))),
         };
         self.colours[0].towards(self.colours[1], share)
     }
+
+    #[inline(always)]
+    fn wave<S: Simd>(&self, index: usize, points: Vector<Lanes<S>>) -> Lanes<S> {
+        swing(self.waves[index].dot(points) + self.phases[index])
+    }
+}
+
+/// Steep but not sudden: an edge a small part of a wave wide.
+#[inline(always)]
+fn edge<S: Simd>(height: Lanes<S>) -> Lanes<S> {
+    part(0.5 + 4.0 * height)
+}
+
+/// What is beyond 0 or 1 stays there.
+#[inline(always)]
+fn part<S: Simd>(value: Lanes<S>) -> Lanes<S> {
+    let simd = value.token();
+    smaller(larger(value, Lanes::splat(simd, 0.0)), Lanes::splat(simd, 1.0))
 }
 
 /// A wave of period 1 between -1 and 1: a parabola up, a parabola down.
-fn swing(turns: f32) -> f32 {
-    // `as` rounds towards 0; far from it, one period more or less changes nothing.
-    let phase = turns - (turns + 4096.0) as i32 as f32 + 4096.0;
-    let (half, sign) = if phase < 0.5 { (phase, 1.0) } else { (phase - 0.5, -1.0) };
-    16.0 * sign * half * (0.5 - half)
+#[inline(always)]
+fn swing<S: Simd>(turns: Lanes<S>) -> Lanes<S> {
+    // Rounding goes towards 0; far from it, one period more or less changes nothing.
+    let phase = turns - (turns + 4096.0).trunc() + 4096.0;
+    let up = phase.simd_lt(0.5);
+    let half = up.select(phase, phase - 0.5);
+    up.select(Lanes::splat(turns.token(), 16.0), Lanes::splat(turns.token(), -16.0)) * half * (0.5 - half)
 }
 
 /// The range that colours are drawn from; their hue is any.
