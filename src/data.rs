@@ -8,6 +8,7 @@ mod idx;
 mod images;
 pub mod objects;
 mod source;
+mod stl10;
 mod views;
 
 pub use cifar::Cifar100Labels;

@@ -132,7 +132,7 @@ impl Session {
         };
         self.forget_after(position)?;
         let training = self.experiment.training().clone();
-        let batches = (self.dataset.train.len() / training.pairs) as u64;
+        let batches = (self.dataset.viewed().len() / training.pairs) as u64;
         let (bar, mut progress) = progress::training(training.pairs, position.epoch * batches + position.batch);
         let mut trainer = Trainer::new(simulation, &self.dataset, *self.experiment.views(), training, position)?;
         let outcome = trainer.run(stop, &mut progress, &mut |trainer, epoch| {

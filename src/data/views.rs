@@ -118,7 +118,7 @@ impl Views {
     }
 
     /// Fills `out`, `[sample][channel][row][column]` in [0, 1], with view number `view` (0 stored, 1 current) of the
-    /// training images `samples`. The bits depend on `stream`, `epoch`, sample and `view` alone.
+    /// images `samples` of [`Dataset::viewed`]. The bits depend on `stream`, `epoch`, sample and `view` alone.
     ///
     /// # Panics
     /// If [`Views::check`] refuses `dataset`, a sample is not there, or `out` has another size than the views.
@@ -132,7 +132,7 @@ impl Views {
             Views::Deform(deformation) => views.for_each_init(
                 || vec![0.0; size],
                 |image, (out, &sample)| {
-                    dataset.train.floats(sample, image);
+                    dataset.viewed().floats(sample, image);
                     deform(image, dataset.shape, &deformation.warp(&mut rng(sample)), deformation.padding, out);
                 },
             ),

@@ -272,7 +272,7 @@ impl Experiment {
     pub fn load_data(&self, data: Option<&Path>) -> Result<Dataset> {
         let dataset = self.description.data.load(&self.base, data)?;
         check_input(&self.network, &dataset)?;
-        trainer::check(self.training(), self.views(), &dataset)?;
+        trainer::check(self.learning(), self.training(), self.views(), &dataset)?;
         self.check_memory(self.training().pairs)?;
         Ok(dataset)
     }
