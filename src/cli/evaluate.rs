@@ -1,4 +1,4 @@
-//! `synlocal evaluate`: the read-out again, of any unit, on any data set of matching shape.
+//! `synlocal evaluate`: the read-out again, of any unit, on any data set that can be shown in the shape of the input.
 
 use std::path::{Path, PathBuf};
 
@@ -63,6 +63,7 @@ impl EvaluateArgs {
                 }
                 (None, None) => experiment.source().labelled().load(experiment.base(), manifest.data.as_deref())?,
             };
+            let dataset = dataset.seen_through(experiment.views());
             experiment.check_memory(experiment.training().pairs)?;
             let mut settings = experiment.readout().clone();
             settings.epochs = self.epochs.unwrap_or(settings.epochs);

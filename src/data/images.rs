@@ -2,6 +2,7 @@
 //! labels may come.
 
 use super::objects::World;
+use super::{Crop, Resampler, Views};
 use crate::shape::Shape;
 
 /// Images, planar: `[image][channel][row][column]`, one byte a value.
@@ -72,14 +73,26 @@ impl Images {
             *out = f32::from(byte) / 255.0;
         }
     }
+
+    /// Fills `out` with one image brought to `shape`, which has as many channels: what [`Images::floats`] gives if it
+    /// has that shape, else resized by `resampler`.
+    pub fn shown(&self, index: usize, shape: Shape, resampler: &mut Resampler, out: &mut [f32]) {
+        if shape == self.shape {
+            return self.floats(index, out);
+        }
+        let mut image = vec![0.0; self.shape.len()];
+        self.floats(index, &mut image);
+        resampler.run(&image, self.shape, Crop::whole(self.shape), false, shape, out);
+    }
 }
 
-/// A data set: images to learn from, images to be tested on, and what its labels mean.
+/// A data set: images to learn from, images to be tested on, what its labels mean, and the shape in which all that is
+/// shown.
 #[derive(Debug, Clone)]
 pub struct Dataset {
     /// What reports call it.
     pub name: String,
-    /// Shape of every image.
+    /// Shape in which images and views are shown: that of the images, unless [`Dataset::seen_through`] changed it.
     pub shape: Shape,
     /// Name of each class, by label.
     pub classes: Vec<String>,
@@ -119,6 +132,11 @@ impl Dataset {
     pub fn with_unlabelled(self, images: Images) -> Self {
         assert_eq!(images.shape(), self.train.shape(), "unlabelled and training images of one shape");
         Dataset { unlabelled: Some(images), ..self }
+    }
+
+    /// The same, shown in the size of `views`.
+    pub fn seen_through(self, views: &Views) -> Self {
+        Dataset { shape: views.shape(self.train.shape()), ..self }
     }
 
     /// The images that views are made of: the unlabelled ones where there are any, else the training images.
