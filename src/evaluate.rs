@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Images};
+use crate::data::{Dataset, Images, Resampler};
 use crate::error::{Error, Result};
 use crate::kernels::correlation::{Correlation, sum_over_positions};
 use crate::kernels::product::{Product, Sum};
@@ -43,17 +43,18 @@ impl Features {
         Features { rows: Buffer::zeros(labels.len() * layout.sample()), labels, layout }
     }
 
-    /// The pixels themselves.
+    /// The pixels themselves, of images brought to `shape`.
     pub fn pixels(images: &Images, shape: Shape) -> Features {
         let mut features = Features::new(labels(images), shape.len());
         let row = features.layout.sample();
+        let mut resampler = Resampler::default();
         for (index, row) in features.rows.chunks_mut(row).enumerate() {
-            images.floats(index, &mut row[..shape.len()]);
+            images.shown(index, shape, &mut resampler, &mut row[..shape.len()]);
         }
         features
     }
 
-    /// The activity of `unit`, which the simulation computes without learning.
+    /// The activity of `unit`, which the simulation computes without learning, on images brought to `shape`.
     pub fn of_unit(simulation: &mut Simulation, unit: UnitId, images: &Images, shape: Shape) -> Features {
         let len = simulation.network().unit(unit).shape.len();
         let mut features = Features::new(labels(images), len);
@@ -61,10 +62,11 @@ impl Features {
         let batch = simulation.state().capacity();
         let mut pixels = vec![0.0; batch * shape.len()];
         let mut activity = Vec::new();
+        let mut resampler = Resampler::default();
         for first in (0..images.len()).step_by(batch) {
             let count = batch.min(images.len() - first);
             for (index, image) in pixels.chunks_mut(shape.len()).take(count).enumerate() {
-                images.floats(first + index, image);
+                images.shown(first + index, shape, &mut resampler, image);
             }
             activity.clear();
             simulation.encode(&pixels[..count * shape.len()], unit, &mut activity);
@@ -231,7 +233,7 @@ pub fn read_out(
 /// Reads the activity of one unit out: features of both splits, then a classifier.
 ///
 /// # Errors
-/// As for [`read_out`]; also if the data set's images do not have the shape of the network's input.
+/// As for [`read_out`]; also if the data set's images are not shown in the shape of the network's input.
 pub fn read_out_unit(
     simulation: &mut Simulation,
     unit: UnitId,

@@ -2,10 +2,12 @@
 
 mod picture;
 
+use std::fmt;
+
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::{Deserialize, Serialize};
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Images};
 use crate::evaluate::Accuracy;
 use crate::locality::{Tally, Work};
 use crate::network::Network;
@@ -53,6 +55,8 @@ pub struct Summary {
 pub struct DataSummary {
     /// Data set.
     pub name: String,
+    /// Images without labels that views were made of; 0 if they were made of the training images.
+    pub unlabelled: usize,
     /// Training images.
     pub train: usize,
     /// Test images.
@@ -65,10 +69,28 @@ impl From<&Dataset> for DataSummary {
     fn from(dataset: &Dataset) -> Self {
         DataSummary {
             name: dataset.name.clone(),
+            unlabelled: dataset.unlabelled.as_ref().map_or(0, Images::len),
             train: dataset.train.len(),
             test: dataset.test.len(),
             classes: dataset.classes.len(),
         }
+    }
+}
+
+impl DataSummary {
+    /// How many images views were made of.
+    fn viewed(&self) -> usize {
+        if self.unlabelled > 0 { self.unlabelled } else { self.train }
+    }
+}
+
+impl fmt::Display for DataSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DataSummary { name, unlabelled, train, test, .. } = self;
+        if *unlabelled > 0 {
+            write!(f, "{unlabelled} unlabelled, ")?;
+        }
+        write!(f, "{train} training and {test} test images of {name}")
     }
 }
 
@@ -100,13 +122,7 @@ impl Evaluation {
             (format!("{} after learning", self.unit), &self.readout),
             (format!("{} untrained", self.unit), &self.untrained),
         ];
-        let DataSummary { name, train, test, .. } = &self.data;
-        format!(
-            "{}\n{} after {} epochs, on {train} training and {test} test images of {name}",
-            accuracies(&rows),
-            self.name,
-            self.epoch
-        )
+        format!("{}\n{} after {} epochs, on {}", accuracies(&rows), self.name, self.epoch, self.data)
     }
 }
 
@@ -120,10 +136,7 @@ impl Summary {
         ];
         let table = accuracies(&rows);
         let gain = self.readout.test_accuracy - self.untrained.test_accuracy;
-        format!(
-            "{table}\n{} of {} training and {} test images of {}: learning added {gain:+.2} points to the untrained encoder",
-            self.name, self.data.train, self.data.test, self.data.name
-        )
+        format!("{table}\n{} of {}: learning added {gain:+.2} points to the untrained encoder", self.name, self.data)
     }
 }
 

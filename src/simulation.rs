@@ -188,14 +188,14 @@ impl Simulation {
 /// Whether the images of `dataset` can be shown to `network`.
 ///
 /// # Errors
-/// They do not have the shape of the input, naming both.
+/// They are not shown in the shape of the input, naming both.
 pub fn check_input(network: &Network, dataset: &Dataset) -> Result<()> {
     let mut inputs = network.inputs().iter().map(|&unit| network.unit(unit));
     match inputs.find(|unit| unit.shape != dataset.shape) {
         None => Ok(()),
         Some(unit) => Err(Error::usage(
             format!("images of {} are {}, but input {:?} is {}", dataset.name, dataset.shape, unit.name, unit.shape),
-            "change the input's channels, height and width, or the data set",
+            "change the input's channels, height and width, the size of the views, or the data set",
         )),
     }
 }

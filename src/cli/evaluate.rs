@@ -1,4 +1,4 @@
-//! `synlocal evaluate`: the read-out again, of any unit, on any data set of matching shape.
+//! `synlocal evaluate`: the read-out again, of any unit, on any data set that can be shown in the shape of the input.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use crate::simulation::{Experiment, Simulation, checkpoint_of, experiment_of, re
 pub(super) struct EvaluateArgs {
     /// Run directory that `synlocal train` made.
     run: PathBuf,
-    /// Folder of another data set to read out on: CIFAR-10, CIFAR-100 or IDX, found by its files [default: the run's].
+    /// Folder of another data set to read out on: CIFAR-10, CIFAR-100, STL-10 or IDX, found by its files [default: the run's].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Data set to read out on, as an experiment's data field says it, such as 'Objects(images: 1000)'; relative paths
@@ -55,15 +55,17 @@ impl EvaluateArgs {
                     let found = Source::in_folder(folder)?;
                     // Another copy of the run's own data set is taken as the experiment takes it.
                     let source = if found.name() == experiment.source().name() { experiment.source() } else { &found };
-                    source.load(folder, Some(folder))?
+                    source.labelled().load(folder, Some(folder))?
                 }
                 (None, Some(text)) => {
                     let document = Document::new("--source", text.as_str());
                     let source: Source = document.parse().map_err(|faults| document.error(faults, false))?;
-                    source.load(Path::new("."), None)?
+                    source.labelled().load(Path::new("."), None)?
                 }
-                (None, None) => experiment.load_data(manifest.data.as_deref())?,
+                (None, None) => experiment.source().labelled().load(experiment.base(), manifest.data.as_deref())?,
             };
+            let dataset = dataset.seen_through(experiment.views());
+            experiment.check_memory(experiment.training().pairs)?;
             let mut settings = experiment.readout().clone();
             settings.epochs = self.epochs.unwrap_or(settings.epochs);
             let seed = experiment.training().seed;

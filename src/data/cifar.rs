@@ -100,13 +100,6 @@ impl Records {
     }
 }
 
-fn open(name: &str, path: Option<&Path>, usual: &str, remedy: &'static str) -> Result<Folder> {
-    match path {
-        Some(path) => Folder::open(path, usual, remedy),
-        None => Err(Error::usage(format!("nothing says where {name} lies"), remedy)),
-    }
-}
-
 /// CIFAR-10 from the folder at `path`.
 pub(super) fn read_cifar10(
     name: &str,
@@ -114,7 +107,7 @@ pub(super) fn read_cifar10(
     images: Option<usize>,
     test_images: Option<usize>,
 ) -> Result<Dataset> {
-    let folder = open(name, path, "cifar-10-batches-bin", GET_CIFAR10)?;
+    let folder = folder::open(name, path, "cifar-10-batches-bin", GET_CIFAR10)?;
     let records = Records { labels: 1, label: 0, classes: 10 };
     let batches: Vec<PathBuf> =
         (1..=5).map(|batch| folder.find(&[&format!("data_batch_{batch}.bin")])).collect::<Result<_>>()?;
@@ -131,7 +124,7 @@ pub(super) fn read_cifar100(
     test_images: Option<usize>,
     labels: Cifar100Labels,
 ) -> Result<Dataset> {
-    let folder = open(name, path, "cifar-100-binary", GET_CIFAR100)?;
+    let folder = folder::open(name, path, "cifar-100-binary", GET_CIFAR100)?;
     let (label, classes, names) = match labels {
         Cifar100Labels::Coarse => (0, 20, "coarse_label_names.txt"),
         Cifar100Labels::Fine => (1, 100, "fine_label_names.txt"),

@@ -158,7 +158,7 @@ impl Padded {
 }
 
 /// Multiplies saturation, turns hue, keeps value. No branch: rows of pixels go through vector registers.
-fn recolour(red: &mut [f32], green: &mut [f32], blue: &mut [f32], saturation: f32, hue: f32) {
+pub(super) fn recolour(red: &mut [f32], green: &mut [f32], blue: &mut [f32], saturation: f32, hue: f32) {
     let turn = (hue - hue.floor()) * 6.0;
     for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
         let (r, g, b) = (*red, *green, *blue);

@@ -62,6 +62,14 @@ impl Folder {
     }
 }
 
+/// The folder of the data set `name`, which must be said.
+pub(super) fn open(name: &str, path: Option<&Path>, usual: &str, remedy: &'static str) -> Result<Folder> {
+    match path {
+        Some(path) => Folder::open(path, usual, remedy),
+        None => Err(Error::usage(format!("nothing says where {name} lies"), remedy)),
+    }
+}
+
 /// Classes without names of their own.
 pub(super) fn numbered(count: usize) -> Vec<String> {
     (0..count).map(|class| class.to_string()).collect()

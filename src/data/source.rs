@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cifar100Labels, Dataset, cifar, idx, objects};
+use super::{Cifar100Labels, Dataset, cifar, idx, objects, stl10};
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 
@@ -52,6 +52,22 @@ pub enum Source {
         #[serde(default)]
         test_images: Option<usize>,
     },
+    /// STL-10, binary version: 3x96x96, 10 classes, 5,000 and 8,000 images, and 100,000 without labels.
+    Stl10 {
+        /// Folder of `train_X.bin`, `train_y.bin`, `test_X.bin`, `test_y.bin` and `unlabeled_X.bin`, or the one that
+        /// holds `stl10_binary`.
+        #[serde(default)]
+        path: Option<PathBuf>,
+        /// Take the first so many of the images that views are made of: unlabelled or training images.
+        #[serde(default)]
+        images: Option<usize>,
+        /// Take the first so many test images.
+        #[serde(default)]
+        test_images: Option<usize>,
+        /// Make views of the unlabelled images; the read-out learns from all training images.
+        #[serde(default)]
+        unlabelled: bool,
+    },
     /// Solid objects in changing pose, place and light, drawn by the program itself: see [`objects`](super::objects).
     Objects {
         /// How many training images to draw.
@@ -84,6 +100,7 @@ impl Source {
             Source::Cifar10 { .. } => "CIFAR-10",
             Source::Cifar100 { .. } => "CIFAR-100",
             Source::Idx { .. } => "IDX",
+            Source::Stl10 { .. } => "STL-10",
             Source::Objects { .. } => "Objects",
         }
     }
@@ -93,7 +110,8 @@ impl Source {
         let (images, test_images, most) = match *self {
             Source::Cifar10 { images, test_images, .. }
             | Source::Cifar100 { images, test_images, .. }
-            | Source::Idx { images, test_images, .. } => (images, test_images, usize::MAX),
+            | Source::Idx { images, test_images, .. }
+            | Source::Stl10 { images, test_images, .. } => (images, test_images, usize::MAX),
             Source::Objects { images, test_images, .. } => (Some(images), Some(test_images), MOST_OBJECTS),
         };
         let mut faults = Vec::new();
@@ -110,6 +128,16 @@ impl Source {
         faults
     }
 
+    /// The same data set without images that have no labels: a read-out needs none.
+    pub fn labelled(&self) -> Source {
+        match self {
+            Source::Stl10 { path, test_images, unlabelled: true, .. } => {
+                Source::Stl10 { path: path.clone(), images: None, test_images: *test_images, unlabelled: false }
+            }
+            source => source.clone(),
+        }
+    }
+
     /// The data set whose files lie in `folder`, all of it.
     ///
     /// # Errors
@@ -121,6 +149,8 @@ impl Source {
             Ok(Source::Cifar10 { path, images: None, test_images: None })
         } else if holds(&["train.bin", "cifar-100-binary"]) {
             Ok(Source::Cifar100 { path, images: None, test_images: None, labels: Cifar100Labels::default() })
+        } else if holds(&["train_X.bin", "stl10_binary"]) {
+            Ok(Source::Stl10 { path, images: None, test_images: None, unlabelled: false })
         } else if std::fs::read_dir(folder)
             .map_err(Error::io(folder))?
             .flatten()
@@ -131,7 +161,8 @@ impl Source {
             Err(Error::file(
                 folder,
                 "holds no data set that is known by its files",
-                "name a folder with CIFAR-10's data_batch_1.bin, CIFAR-100's train.bin, or IDX's train-images-idx3-ubyte",
+                "name a folder with CIFAR-10's data_batch_1.bin, CIFAR-100's train.bin, STL-10's train_X.bin, or IDX's \
+                 train-images-idx3-ubyte",
             ))
         }
     }
@@ -161,11 +192,14 @@ impl Source {
             Source::Idx { path, images, test_images } => {
                 idx::read(self.name(), folder(path).as_deref(), *images, *test_images)
             }
+            Source::Stl10 { path, images, test_images, unlabelled } => {
+                stl10::read(self.name(), folder(path).as_deref(), *images, *test_images, *unlabelled)
+            }
             Source::Objects { images, test_images, seed } => match data {
                 None => Ok(objects::draw(self.name(), *images, *test_images, *seed)),
                 Some(given) => Err(Error::usage(
                     format!("the data folder {} was given, but Objects are drawn, not read", given.display()),
-                    "leave the folder out, or choose Cifar10, Cifar100 or Idx in the experiment's data field",
+                    "leave the folder out, or choose Cifar10, Cifar100, Idx or Stl10 in the experiment's data field",
                 )),
             },
         }

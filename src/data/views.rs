@@ -7,10 +7,11 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::deform::Deformer;
-use super::{Dataset, Moments, Padding, Warp};
+use super::{Dataset, Moments, Padding, Resampler, SimClr, Warp, glimpse};
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::rng::{Rng, Stream};
+use crate::shape::Shape;
 
 /// How the views of an image are made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,8 @@ pub enum Views {
     Deform(Deformation),
     /// By looking again at the object of the image, at another moment.
     Moments(Moments),
+    /// By glimpses of parts of the image in changed colours.
+    SimClr(SimClr),
 }
 
 impl Default for Views {
@@ -101,14 +104,30 @@ impl Views {
         match self {
             Views::Deform(deformation) => deformation.faults(),
             Views::Moments(moments) => moments.faults(),
+            Views::SimClr(simclr) => simclr.faults(),
+        }
+    }
+
+    /// Shape of the views of images of `shape`.
+    pub fn shape(&self, shape: Shape) -> Shape {
+        match self {
+            Views::SimClr(SimClr { size: Some(side), .. }) => Shape::new(shape.channels, *side, *side),
+            _ => shape,
         }
     }
 
     /// Whether these views can be made of `dataset`.
     ///
     /// # Errors
-    /// Moments of images that have no object behind them.
+    /// Moments of images that have no object behind them, or a data set that is shown in another size than the views.
     pub fn check(&self, dataset: &Dataset) -> Result<()> {
+        let shape = self.shape(dataset.viewed().shape());
+        if shape != dataset.shape {
+            return Err(Error::usage(
+                format!("views of {} are {shape}, but the data set is shown as {}", dataset.name, dataset.shape),
+                "let the data set be seen_through these views",
+            ));
+        }
         match self {
             Views::Moments(_) if dataset.world.is_none() => Err(Error::usage(
                 format!("moments need objects to look at again, and {} holds images alone", dataset.name),
@@ -119,7 +138,7 @@ impl Views {
     }
 
     /// Fills `out`, `[sample][channel][row][column]` in [0, 1], with view number `view` (0 stored, 1 current) of the
-    /// training images `samples`. The bits depend on `stream`, `epoch`, sample and `view` alone.
+    /// images `samples` of [`Dataset::viewed`]. The bits depend on `stream`, `epoch`, sample and `view` alone.
     ///
     /// # Panics
     /// If [`Views::check`] refuses `dataset`, a sample is not there, or `out` has another size than the views.
@@ -133,13 +152,24 @@ impl Views {
             Views::Deform(deformation) => views.for_each_init(
                 || (vec![0.0; size], Deformer::new(dataset.shape, deformation.padding)),
                 |(image, deformer), (out, &sample)| {
-                    dataset.train.floats(sample, image);
+                    dataset.viewed().floats(sample, image);
                     deformer.deform(image, &deformation.warp(&mut rng(sample)), out);
                 },
             ),
             Views::Moments(moments) => {
                 let world = dataset.world.as_ref().expect("a data set with objects, which check demands");
                 views.for_each(|(out, &sample)| world.train(sample).moment(moments, &mut rng(sample)).render(out));
+            }
+            Views::SimClr(simclr) => {
+                let images = dataset.viewed();
+                views.for_each_init(
+                    || (vec![0.0; images.shape().len()], Resampler::default()),
+                    |(image, resampler), (out, &sample)| {
+                        images.floats(sample, image);
+                        let parameters = simclr.glimpse(images.shape(), &mut rng(sample));
+                        glimpse(image, images.shape(), &parameters, dataset.shape, resampler, out);
+                    },
+                );
             }
         }
     }

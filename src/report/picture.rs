@@ -34,7 +34,12 @@ impl Summary {
         );
         let note = format!(
             "{}, {} images, {} epochs, seed {}, {:.0} pairs/s on {} threads",
-            self.data.name, self.data.train, self.epochs, self.seed, self.pairs_per_s, self.threads
+            self.data.name,
+            self.data.viewed(),
+            self.epochs,
+            self.seed,
+            self.pairs_per_s,
+            self.threads
         );
         text(&mut svg, [CURVE[0], HEIGHT - 12.0], "start", false, &note);
         svg.push_str("</svg>\n");

@@ -343,9 +343,9 @@ impl Experiment {
     /// # Errors
     /// As for [`Source::load`]; also if its images do not fit the network's input, the views or the batch.
     pub fn load_data(&self, data: Option<&Path>) -> Result<Dataset> {
-        let dataset = self.description.data.load(&self.base, data)?;
+        let dataset = self.description.data.load(&self.base, data)?.seen_through(self.views());
         check_input(&self.network, &dataset)?;
-        trainer::check(self.training(), self.views(), &dataset)?;
+        trainer::check(self.learning(), self.training(), self.views(), &dataset)?;
         self.check_memory(self.training().pairs)?;
         Ok(dataset)
     }

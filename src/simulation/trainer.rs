@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Found, Position};
-use super::{Batch, Simulation, Staging, Training};
+use super::{Batch, Learning, Simulation, Staging, Training};
 use crate::data::{Dataset, Views};
 use crate::error::{Error, Result};
 use crate::loss::{Comparison, StoredView};
@@ -86,14 +86,21 @@ pub struct Outcome {
     pub duration: Duration,
 }
 
-/// Whether batches of views can be made of `dataset`.
-pub(super) fn check(training: &Training, views: &Views, dataset: &Dataset) -> Result<()> {
+/// Whether batches of views can be made of `dataset`, with labels if `learning` asks for them.
+pub(super) fn check(learning: &Learning, training: &Training, views: &Views, dataset: &Dataset) -> Result<()> {
     views.check(dataset)?;
-    let (pairs, images) = (training.pairs, dataset.train.len());
+    let (pairs, images) = (training.pairs, dataset.viewed().len());
+    let kind = if dataset.unlabelled.is_some() { "unlabelled" } else { "training" };
     if images < pairs {
         return Err(Error::usage(
-            format!("a batch has {pairs} pairs, but {} has {images} training images", dataset.name),
+            format!("a batch has {pairs} pairs, but {} has {images} {kind} images", dataset.name),
             "lower training.pairs or take more images",
+        ));
+    }
+    if learning.loss.is_supervised() && !dataset.viewed().is_labelled() {
+        return Err(Error::usage(
+            format!("the loss compares with labels, but views are made of {}'s unlabelled images", dataset.name),
+            "write unlabelled: false in the data field, or choose a loss without labels",
         ));
     }
     Ok(())
@@ -111,7 +118,7 @@ impl<'a> Trainer<'a> {
         training: Training,
         position: Position,
     ) -> Result<Trainer<'a>> {
-        check(&training, &views, dataset)?;
+        check(simulation.learning(), &training, &views, dataset)?;
         let values = training.pairs * dataset.shape.len();
         Ok(Trainer {
             simulation,
@@ -154,7 +161,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Outcome> {
         let start = Instant::now();
         let mut pairs = 0;
-        let batches = (self.dataset.train.len() / self.training.pairs) as u64;
+        let batches = (self.dataset.viewed().len() / self.training.pairs) as u64;
         let epochs = self.epochs();
         while self.position.epoch < epochs {
             let epoch_start = Instant::now();
@@ -219,7 +226,7 @@ impl<'a> Trainer<'a> {
     /// Draws this epoch's order of images, a function of seed and epoch alone.
     fn shuffle(&mut self) {
         self.order.clear();
-        self.order.extend(0..self.dataset.train.len());
+        self.order.extend(0..self.dataset.viewed().len());
         self.stream().named("order").at(self.position.epoch).rng().shuffle(&mut self.order);
     }
 
@@ -230,7 +237,7 @@ impl<'a> Trainer<'a> {
         let stream = self.stream();
         if self.simulation.learning().loss.is_supervised() {
             self.labels.clear();
-            self.labels.extend(samples.iter().map(|&sample| self.dataset.train.label(sample) as u8));
+            self.labels.extend(samples.iter().map(|&sample| self.dataset.viewed().label(sample) as u8));
         }
         if self.simulation.learning().loss.stored_view() != StoredView::Absent {
             self.views.draw(self.dataset, samples, stream, epoch, 0, &mut self.stored);

@@ -27,7 +27,8 @@ fn build(text: &str, wiring: Option<Wiring>) -> Network {
 fn faults_of(text: &str, wiring: Option<Wiring>, heads: Option<&[&str]>) -> (String, usize) {
     let (document, spec) = read(text);
     let heads: Option<Vec<String>> = heads.map(|heads| heads.iter().map(|head| head.to_string()).collect());
-    let faults = Network::build(&spec, Teaching { wiring, heads: heads.as_deref(), blockwise: false }).expect_err(text);
+    let faults =
+        Network::build(&spec, Teaching { wiring, heads: heads.as_deref(), ..Teaching::default() }).expect_err(text);
     (document.error(faults.iter().map(|fault| document.locate(fault)), false).to_string(), faults.len())
 }
 

@@ -106,7 +106,7 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
     let forward = (name(), name(), map(), init(), any::<bool>(), prop::option::of(name()));
     let forward =
         forward.prop_map(|(from, to, map, init, plastic, name)| ProjectionSpec { from, to, map, name, init, plastic });
-    let wiring = prop::option::of(prop::sample::select(&[Wiring::Fixed, Wiring::Transported][..]));
+    let wiring = prop::option::of(prop::sample::select(&[Wiring::Fixed, Wiring::Transported, Wiring::Inverse][..]));
     let optional =
         (prop::option::of(name()), prop::option::of(map()), prop::option::of(init()), prop::option::of(name()));
     let back = (name(), name(), wiring, optional);
@@ -118,6 +118,7 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
         map,
         init,
         name,
+        transfer: None,
     });
     let block = (prop::collection::vec(name(), 0..3), name()).prop_map(|(units, head)| BlockSpec { units, head });
     let blocks = prop_oneof![Just(Vec::new()), prop::collection::vec(block, 1..4)];
@@ -171,10 +172,11 @@ proptest! {
         spec in description(),
         wired in any::<bool>(),
         blockwise in any::<bool>(),
+        top in prop::option::of(Just(Wiring::Fixed)),
         heads in prop::option::of(prop::collection::vec(prop::sample::select(&["a", "c", "e", "x"][..]).prop_map(str::to_string), 0..3)),
     ) {
         let wiring = wired.then_some(Wiring::Fixed);
-        match Network::build(&spec, Teaching { wiring, heads: heads.as_deref(), blockwise }) {
+        match Network::build(&spec, Teaching { wiring, heads: heads.as_deref(), blockwise, top }) {
             Err(faults) => {
                 prop_assert!(!faults.is_empty());
                 let complete = faults.iter().all(|fault| !fault.problem.is_empty() && !fault.remedy.is_empty());
