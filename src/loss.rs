@@ -4,11 +4,30 @@
 //! errors of the same form: the derivative of the loss with respect to each embedding value. Each loss is one file;
 //! the table below is the list that a circuit file chooses from.
 
+mod barlow_twins;
+mod clapp;
 mod contrastive_hinge;
+mod contrastive_hinge_mean;
+mod cross_entropy;
+mod hinge;
+mod l1_margin;
+mod l1_positive;
+mod matrix;
+mod multiclass_hinge;
+mod nt_xent;
 
 use serde::{Deserialize, Serialize};
 
-pub use contrastive_hinge::{ContrastiveHinge, Negatives};
+pub use barlow_twins::BarlowTwins;
+pub use clapp::Clapp;
+pub use contrastive_hinge::ContrastiveHinge;
+pub use contrastive_hinge_mean::ContrastiveHingeMean;
+pub use cross_entropy::CrossEntropy;
+pub use hinge::Negatives;
+pub use l1_margin::L1Margin;
+pub use l1_positive::L1Positive;
+pub use multiclass_hinge::MulticlassHinge;
+pub use nt_xent::NtXent;
 
 use crate::fault::Fault;
 use crate::shape::Shape;
@@ -87,6 +106,22 @@ macro_rules! losses {
 losses! {
     /// Positive pairs within one margin, negative pairs beyond another, by L1 distance.
     ContrastiveHinge;
+    /// The same with both views as anchors and a mean over each anchor's active negatives.
+    ContrastiveHingeMean;
+    /// Own stored view nearer than any other, by a margin, by L1 distance.
+    L1Margin;
+    /// Positive pairs alone: a control that collapses.
+    L1Positive;
+    /// SimCLR: each view picks out its partner among all views of the batch.
+    NtXent;
+    /// Each unit agrees with itself between the views and with no other unit.
+    BarlowTwins;
+    /// A hinge on scores: the head predicts what the unit below it said of the stored view.
+    Clapp;
+    /// Supervised: softmax over the head's values.
+    CrossEntropy;
+    /// Supervised: a threshold for each of the head's values.
+    MulticlassHinge;
 }
 
 impl Default for Loss {
@@ -113,6 +148,9 @@ impl Loss {
 
     /// Sets the embeddings of the two views against each other; errors are written in full. After the first call with a
     /// batch of some size, none of that size or less asks for memory.
+    ///
+    /// # Panics
+    /// If the loss is supervised and an item has no label, or one that is beyond the length of an embedding.
     pub fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
         self.criterion().compare(seen, errors, workspace)
     }
@@ -127,9 +165,25 @@ impl Loss {
 #[derive(Debug, Clone, Default)]
 pub struct Workspace {
     /// What was found for each item.
-    pub(super) items: Vec<Comparison>,
+    items: Vec<Comparison>,
     /// Whatever numbers the loss needs.
-    pub(super) numbers: Vec<f32>,
+    numbers: Vec<f32>,
+}
+
+impl Workspace {
+    /// Room for what is found for each of `items` items, and for numbers in parts of the given lengths. What a
+    /// comparison before left there is still there.
+    fn take<const PARTS: usize>(
+        &mut self,
+        items: usize,
+        lengths: [usize; PARTS],
+    ) -> (&mut [Comparison], [&mut [f32]; PARTS]) {
+        self.items.resize(items, Comparison::default());
+        self.numbers.resize(lengths.iter().sum(), 0.0);
+        let mut rest = self.numbers.as_mut_slice();
+        let parts = lengths.map(|length| rest.split_off_mut(..length).unwrap_or_default());
+        (&mut self.items, parts)
+    }
 }
 
 /// The embeddings of one batch, `[sample][unit]`.
@@ -159,7 +213,7 @@ pub struct Errors<'a> {
 pub struct Comparison {
     /// The loss: summed or averaged over the batch as its definition says.
     pub loss: f64,
-    /// Pairs, positive and negative, whose hinge was active: those that made an error.
+    /// Pairs, positive and negative, that made an error: those whose hinge was active, or all where there is none.
     pub active: u64,
     /// Pairs that were compared.
     pub pairs: u64,
@@ -170,9 +224,32 @@ impl Embeddings<'_> {
     pub fn samples(&self) -> usize {
         self.current.len() / self.shape.len()
     }
+
+    /// One item's embedding of the stored view.
+    fn stored(&self, item: usize) -> &[f32] {
+        &self.stored[item * self.shape.len()..][..self.shape.len()]
+    }
+
+    /// One item's embedding of the current view.
+    fn current(&self, item: usize) -> &[f32] {
+        &self.current[item * self.shape.len()..][..self.shape.len()]
+    }
+
+    /// One of the rows of both views, the stored ones first.
+    fn row(&self, row: usize) -> &[f32] {
+        let samples = self.samples();
+        if row < samples { self.stored(row) } else { self.current(row - samples) }
+    }
 }
 
 impl Comparison {
+    /// The figures of all items together.
+    fn sum(items: &[Comparison]) -> Comparison {
+        let mut total = Comparison::default();
+        items.iter().for_each(|item| total.add(*item));
+        total
+    }
+
     /// Adds another item's figures.
     pub fn add(&mut self, other: Comparison) {
         self.loss += other.loss;

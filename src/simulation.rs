@@ -3,6 +3,7 @@
 mod checkpoint;
 mod executor;
 mod experiment;
+mod heads;
 mod run;
 mod staging;
 mod trainer;

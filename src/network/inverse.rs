@@ -6,6 +6,7 @@
 use super::{Feedback, LinearMap, Network, UnitId, Wiring};
 use crate::fault::Fault;
 use crate::kernels::Transfer;
+use crate::shape::Shape;
 
 /// What a description says of an inverse.
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,7 +66,7 @@ fn geometry(network: &Network, feedback: &Feedback, wish: Wish) -> Result<Linear
                     "{owner} turns {} of {} into {made}, but {} is {}",
                     upper.shape, upper.name, lower.name, lower.shape
                 );
-                return Err(Fault::new("map", problem, remedy(network, feedback)));
+                return Err(Fault::new("map", problem, remedy(upper.shape, lower.shape)));
             }
             LinearMap::Conv { channels: upper.shape.channels, kernel, stride, pad, bias }
         }
@@ -88,37 +89,48 @@ fn geometry(network: &Network, feedback: &Feedback, wish: Wish) -> Result<Linear
             return Err(Fault::new("", problem, "write one: (from:, to:, wiring: Inverse, map: TransposedConv(...))"));
         }
     };
-    match found.output(lower.shape) {
-        Some(shape) if shape == upper.shape => Ok(found),
-        _ => {
+    if found.output(lower.shape) == Some(upper.shape) {
+        return Ok(found);
+    }
+    if wish.map.is_some() {
+        let problem = format!("{owner}: output_pad must be smaller than the stride");
+        return Err(Fault::new("map", problem, remedy(upper.shape, lower.shape)));
+    }
+    // Windows that a pool leaves out, or padding that only a stride of 1 undoes, ask for another geometry.
+    near(upper.shape, lower.shape).map(|(kernel, stride, pad, _)| mirror(upper.shape, kernel, stride, pad)).ok_or_else(
+        || {
             let problem =
                 format!("{owner}: no inverse from {} to {} follows from {}", upper.shape, lower.shape, partner.name);
-            Err(Fault::new("", problem, remedy(network, feedback)))
-        }
-    }
+            Fault::new("", problem, "write one: (from:, to:, wiring: Inverse, map: TransposedConv(...))")
+        },
+    )
+}
+
+/// The convolution that turns the lower unit's activity into one of the upper unit's shape.
+fn mirror(upper: Shape, kernel: usize, stride: usize, pad: usize) -> LinearMap {
+    LinearMap::Conv { channels: upper.channels, kernel, stride, pad, bias: true }
+}
+
+/// Kernel, stride, padding and output padding of a transposed convolution between two shapes, if small ones do.
+fn near(upper: Shape, lower: Shape) -> Option<(usize, usize, usize, usize)> {
+    let channels = lower.channels;
+    let strides = |kernel: usize| (1..=4).flat_map(move |stride| (0..kernel).map(move |pad| (kernel, stride, pad)));
+    let shapes = [3, 5, 2, 1, 4, 7].into_iter().flat_map(strides);
+    let mut all = shapes.flat_map(|(kernel, stride, pad)| (0..stride).map(move |more| (kernel, stride, pad, more)));
+    all.find(|&(kernel, stride, pad, output_pad)| {
+        let map = LinearMap::TransposedConv { channels, kernel, stride, pad, output_pad, bias: true };
+        map.output(upper) == Some(lower)
+    })
 }
 
 /// A geometry that would do.
-fn remedy(network: &Network, feedback: &Feedback) -> String {
-    let (upper, lower) = (network.unit(feedback.from).shape, network.unit(feedback.to).shape);
-    let channels = lower.channels;
-    for kernel in [3, 5, 2, 1, 4, 7] {
-        for (stride, pad, output_pad) in strides(kernel) {
-            let map = LinearMap::TransposedConv { channels, kernel, stride, pad, output_pad, bias: true };
-            if map.output(upper) == Some(lower) {
-                return format!(
-                    "use map: TransposedConv(channels: {channels}, kernel: {kernel}, stride: {stride}, pad: {pad}, output_pad: {output_pad})"
-                );
-            }
-        }
-    }
-    "give it a map: TransposedConv(...) that does".to_string()
-}
-
-fn strides(kernel: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-    let pads =
-        move |stride| (0..kernel).flat_map(move |pad| (0..stride).map(move |output_pad| (stride, pad, output_pad)));
-    (1..=4).flat_map(pads)
+fn remedy(upper: Shape, lower: Shape) -> String {
+    near(upper, lower).map_or("give it a TransposedConv that does".to_string(), |(kernel, stride, pad, output_pad)| {
+        let channels = lower.channels;
+        format!(
+            "use map: TransposedConv(channels: {channels}, kernel: {kernel}, stride: {stride}, pad: {pad}, output_pad: {output_pad})"
+        )
+    })
 }
 
 impl Network {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::run::Manifest;
 use super::staging;
-use super::{Simulation, Stage, Staging, check_input, trainer};
+use super::{Simulation, Stage, Staging, check_input, heads, trainer};
 use crate::data::{Dataset, Source, Views};
 use crate::document::{Document, Report};
 use crate::error::{Error, Result};
@@ -267,6 +267,8 @@ impl Experiment {
                 return Err(report.into_error());
             }
         };
+        let unfit = heads::faults(&learning.loss, &network);
+        report.add(&document, unfit.into_iter().map(|fault| document.locate(&fault.within("learning.loss"))));
         let readout_unit = description.readout_unit(&network);
         report.add(&document, readout_unit.is_none().then(|| document.locate(&nothing_to_read_out())));
         let Some(readout_unit) = readout_unit else { return Err(report.into_error()) };
@@ -341,10 +343,12 @@ impl Experiment {
     /// Reads or draws the data set; `data`, if given, is the folder to read.
     ///
     /// # Errors
-    /// As for [`Source::load`]; also if its images do not fit the network's input, the views or the batch.
+    /// As for [`Source::load`]; also if its images do not fit the network's input, the views or the batch, or if the
+    /// loss learns from labels and these do not fit the heads.
     pub fn load_data(&self, data: Option<&Path>) -> Result<Dataset> {
         let dataset = self.description.data.load(&self.base, data)?.seen_through(self.views());
         check_input(&self.network, &dataset)?;
+        heads::check_labels(&self.network, &self.learning().loss, &dataset)?;
         trainer::check(self.learning(), self.training(), self.views(), &dataset)?;
         self.check_memory(self.training().pairs)?;
         Ok(dataset)
