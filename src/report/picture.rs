@@ -95,14 +95,14 @@ fn bars(svg: &mut String, chance: f64, rows: [(String, f64, &str); 3]) {
     text(svg, [left + width, top + height + 16.0], "end", false, "100");
 }
 
-fn frame(svg: &mut String, [left, top, width, height]: [f64; 4]) {
+pub(super) fn frame(svg: &mut String, [left, top, width, height]: [f64; 4]) {
     let _ = writeln!(
         svg,
         "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"none\" stroke=\"#ccc\"/>"
     );
 }
 
-fn text(svg: &mut String, [x, y]: [f64; 2], anchor: &str, bold: bool, words: &str) {
+pub(super) fn text(svg: &mut String, [x, y]: [f64; 2], anchor: &str, bold: bool, words: &str) {
     let weight = if bold { " font-weight=\"bold\"" } else { "" };
     let words = words.replace('&', "&amp;").replace('<', "&lt;");
     let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{weight}>{words}</text>");

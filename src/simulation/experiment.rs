@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::instruments::{self, Instruments};
 use super::run::Manifest;
 use super::staging;
 use super::{Simulation, Stage, Staging, check_input, heads, trainer};
@@ -180,6 +181,8 @@ struct Description {
     training: Training,
     #[serde(default)]
     readout: Readout,
+    #[serde(default)]
+    instruments: Option<Instruments>,
 }
 
 /// An experiment that was read and found legal.
@@ -187,6 +190,8 @@ struct Description {
 pub struct Experiment {
     description: Description,
     network: Network,
+    /// The same as back-propagation would wire it, where instruments set a rule against it.
+    reference: Option<Network>,
     readout_unit: UnitId,
     text: String,
     base: PathBuf,
@@ -267,6 +272,11 @@ impl Experiment {
                 return Err(report.into_error());
             }
         };
+        let reference = description.instruments.map(|_| instruments::reference(spec, learning)).transpose();
+        let reference = reference.unwrap_or_else(|faults| {
+            report.add(&document, faults.iter().map(|fault| document.locate(fault)));
+            None
+        });
         let unfit = heads::faults(&learning.loss, &network);
         report.add(&document, unfit.into_iter().map(|fault| document.locate(&fault.within("learning.loss"))));
         let readout_unit = description.readout_unit(&network);
@@ -277,7 +287,7 @@ impl Experiment {
         if let Some(shared) = shared {
             document.set(&format!("network={}", shared.text().trim()))?;
         }
-        Ok(Experiment { text: document.text().to_string(), description, network, readout_unit, base })
+        Ok(Experiment { text: document.text().to_string(), description, network, reference, readout_unit, base })
     }
 
     /// The whole experiment as RON, network included.
@@ -330,6 +340,11 @@ impl Experiment {
         self.readout_unit
     }
 
+    /// The instruments, if it has any.
+    pub fn instruments(&self) -> Option<Instruments> {
+        self.description.instruments
+    }
+
     /// Shape of a view.
     pub fn input_shape(&self) -> Shape {
         self.network.unit(self.network.inputs()[0]).shape
@@ -360,7 +375,9 @@ impl Experiment {
     /// It has not, naming both sizes.
     pub fn check_memory(&self, pairs: usize) -> Result<()> {
         let keep_stored = self.stages().iter().any(|stage| stage.plan.keeps_stored(&self.network));
-        let needed = State::estimate(&self.network, pairs, keep_stored);
+        // Instruments keep a second simulation, to set the first one against.
+        let simulations = 1 + u128::from(self.reference.is_some());
+        let needed = simulations * State::estimate(&self.network, pairs, keep_stored);
         let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
             let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
             line.trim().strip_suffix("kB")?.trim().parse::<u128>().ok()
@@ -377,6 +394,13 @@ impl Experiment {
     /// The simulation at its start.
     pub fn simulation(&self, isa: Isa) -> Simulation {
         self.simulation_for(isa, self.training().pairs)
+    }
+
+    /// What instruments set a rule against: the simulation at its start as back-propagation teaches it, whose changes
+    /// stand where updates would. None without instruments.
+    pub fn reference(&self, isa: Isa) -> Option<Simulation> {
+        let Training { pairs, seed, .. } = *self.training();
+        Some(Simulation::on(isa, self.reference.clone()?, instruments::plain(self.learning()), pairs, seed))
     }
 
     /// The simulation at its start, for batches of up to `pairs`.
@@ -410,6 +434,7 @@ impl Description {
             ));
         }
         faults.extend(Fault::unless_positive("readout.rate", self.readout.rate));
+        faults.extend(self.instruments.and_then(Instruments::fault));
         faults
     }
 
