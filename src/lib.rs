@@ -26,7 +26,7 @@
 //! |---|---|
 //! | [`cli`] | words |
 //! | [`session`] | runs |
-//! | [`evaluate`], [`report`] | judgement |
+//! | [`evaluate`], [`instruments`], [`report`] | judgement |
 //! | [`simulation`] (and [`data`]) | time |
 //! | [`schedule`] | order |
 //! | [`learning`] | plasticity |
@@ -41,6 +41,7 @@ pub mod document;
 pub mod error;
 pub mod evaluate;
 pub mod fault;
+pub mod instruments;
 pub mod kernels;
 pub mod learning;
 pub mod locality;
