@@ -1,10 +1,12 @@
 //! Results for people and machines: the summary of a run, the figures of a speed measurement, and their tables.
 
+mod instruments;
 mod picture;
 
 use std::fmt;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+pub use instruments::instruments_picture;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Images};
@@ -40,6 +42,9 @@ pub struct Summary {
     pub pairs_per_s: f64,
     /// Mean loss of a batch in the last epoch; none without training.
     pub loss: Option<f64>,
+    /// Heads whose embeddings had collapsed when instruments last looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collapsed: Vec<String>,
     /// The unit that was read out.
     pub unit: String,
     /// Read-out of the trained encoder.
@@ -136,7 +141,14 @@ impl Summary {
         ];
         let table = accuracies(&rows);
         let gain = self.readout.test_accuracy - self.untrained.test_accuracy;
-        format!("{table}\n{} of {}: learning added {gain:+.2} points to the untrained encoder", self.name, self.data)
+        let collapsed = match self.collapsed.as_slice() {
+            [] => String::new(),
+            heads => format!("\ncollapsed: the embeddings of {} no longer tell images apart", heads.join(", ")),
+        };
+        format!(
+            "{table}\n{} of {}: learning added {gain:+.2} points to the untrained encoder{collapsed}",
+            self.name, self.data
+        )
     }
 }
 

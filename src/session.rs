@@ -27,7 +27,9 @@
 //! ```
 
 mod metrics;
+mod panel;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::fs;
 use std::ops::ControlFlow;
@@ -35,12 +37,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use metrics::Metrics;
+use panel::Panel;
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluate::{Features, read_out, read_out_unit};
+use crate::instruments::Recording;
 use crate::kernels::Isa;
-use crate::report::Summary;
+use crate::network::UnitId;
+use crate::report::{Summary, instruments_picture};
 use crate::simulation::{
     Experiment, Manifest, Position, Progress, RunDirectory, Simulation, Trainer, holds_run, read_manifest, summary_of,
     write_atomically, write_json,
@@ -63,6 +68,11 @@ pub struct Options {
 pub enum Stage {
     /// A learning step was done.
     Training(Progress),
+    /// The instruments found that embeddings have collapsed; told once of each head.
+    Collapsed {
+        /// The unit whose activity they are.
+        head: UnitId,
+    },
     /// So many epochs of a read-out were done. 0 comes first, before features are computed.
     ReadOut {
         /// What is read out.
@@ -164,6 +174,11 @@ impl Session {
         &self.directory
     }
 
+    /// What the run follows.
+    pub fn experiment(&self) -> &Experiment {
+        &self.experiment
+    }
+
     /// Trains from the last checkpoint on, or from first weights, then reads out. Metrics and a checkpoint are kept
     /// after each epoch and at a stop. `watch` is told of each step; when it breaks, the session stops there.
     ///
@@ -176,13 +191,20 @@ impl Session {
             _ => Position::default(),
         };
         let metrics = Metrics::of(&self.directory);
-        metrics.forget_after(position.epoch)?;
+        metrics.forget_after(&position, simulation.state().updates())?;
         let training = self.experiment.training().clone();
         let mut trainer = Trainer::new(simulation, &self.dataset, *self.experiment.views(), training, position)?;
         let stop = AtomicBool::new(false);
-        trainer.run(
+        let news = RefCell::new(Vec::new());
+        let mut panel = Panel::new(&self.experiment, self.isa, &metrics, &news);
+        trainer.run_taking(
             &stop,
-            &mut |progress| stop.store(watch(Stage::Training(progress)).is_break(), Ordering::Relaxed),
+            &mut |simulation, batch, step| panel.take(simulation, batch, step),
+            &mut |progress| {
+                let stages = news.take().into_iter().chain([Stage::Training(progress)]);
+                let stops = stages.map(&mut *watch).filter(ControlFlow::is_break).count() > 0;
+                stop.store(stops, Ordering::Relaxed);
+            },
             &mut |trainer, epoch| {
                 metrics.append(&epoch)?;
                 self.save(trainer)
@@ -234,7 +256,7 @@ impl Session {
             training.seed,
             &mut |epoch| tell(Subject::Pixels, epoch),
         )?;
-        let epochs = metrics.epochs()?;
+        let (epochs, recordings) = metrics.read()?;
         let summary = Summary {
             version: env!("CARGO_PKG_VERSION").to_string(),
             name: self.manifest.name.clone(),
@@ -248,6 +270,7 @@ impl Session {
             updates: trained.state().updates(),
             pairs_per_s: median(epochs.iter().map(|epoch| epoch.pairs_per_s).collect()),
             loss: epochs.last().map(|epoch| epoch.loss),
+            collapsed: Recording::collapsed_at_last(&recordings),
             unit: trained.network().unit(unit).name.clone(),
             readout,
             untrained,
@@ -255,6 +278,10 @@ impl Session {
         };
         let losses: Vec<f64> = epochs.iter().map(|epoch| epoch.loss).collect();
         write_atomically(&self.directory.picture(), summary.picture(&losses).as_bytes())?;
+        if !recordings.is_empty() {
+            let picture = instruments_picture(&summary.name, &recordings);
+            write_atomically(&self.directory.instruments(), picture.as_bytes())?;
+        }
         // The summary comes last: with it, the run is complete.
         write_json(&self.directory.summary(), &summary)?;
         Ok(summary)

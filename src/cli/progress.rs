@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::warn;
 use crate::session::{Stage, Subject};
 
 /// The bars of a session, one after another: training, then each read-out.
@@ -44,6 +45,7 @@ impl Bars {
                     ));
                 }
             }
+            Stage::Collapsed { .. } => {}
             Stage::ReadOut { of, epoch, epochs } => {
                 if self.shown.replace(Bar::ReadOut(of)) != Some(Bar::ReadOut(of)) {
                     self.clear();
@@ -52,6 +54,11 @@ impl Bars {
                 self.bar.set_position(epoch);
             }
         }
+    }
+
+    /// Says something that is worth a line even where no bar shows.
+    pub(super) fn warn(&self, said: &str) {
+        self.bar.suspend(|| warn(said));
     }
 
     pub(super) fn clear(&self) {

@@ -92,6 +92,10 @@ fn train(session: &Session) -> Result<Ending> {
     let mut last = None;
     let end = session.run(&mut |stage| {
         bars.show(stage);
+        if let Stage::Collapsed { head } = stage {
+            let head = &session.experiment().network().unit(head).name;
+            bars.warn(&format!("collapsed: the embeddings of {head} no longer tell images apart; see metrics.jsonl"));
+        }
         last = Some(stage);
         if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
