@@ -21,7 +21,7 @@ impl Direction for Feedforward {}
 
 impl Direction for Feedback {}
 
-/// The weights of one projection, `[out]([in][row][column])`, then its biases `[out]` if it has them.
+/// The weights of one projection in the order that its map says, then its biases if it has them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weights<D: Direction> {
     pub(super) values: Vec<f32>,
@@ -34,7 +34,7 @@ impl<D: Direction> Weights<D> {
     /// zero; the copy is made by whoever holds both.
     pub(super) fn draw(map: LinearMap, pre: Shape, bias: bool, init: Init, rng: &mut Rng) -> Self {
         let synapses = map.weight_dims(pre).iter().product();
-        let len = synapses + if bias { map.outputs() } else { 0 };
+        let len = synapses + if bias { map.biases(pre) } else { 0 };
         let values = match init {
             Init::Kaiming => uniform(len, (map.fan_in(pre) as f32).sqrt().recip(), rng),
             Init::Uniform { bound } => uniform(len, bound, rng),

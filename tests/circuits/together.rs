@@ -88,6 +88,9 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
                     bias: true,
                 }
             }),
+            (size(), size(), size(), size(), any::<bool>()).prop_map(|(channels, kernel, stride, pad, bias)| {
+                LinearMap::Local { channels, kernel, stride, pad: pad / 2, bias }
+            }),
             Just(LinearMap::Conv { channels: 3, kernel: 3, stride: 1, pad: 1, bias: false }),
         ]
     };
