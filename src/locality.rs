@@ -64,6 +64,7 @@
 //! back-propagation needs and no synapse could do.
 
 mod access;
+mod connectome;
 mod pathway;
 mod place;
 mod population;

@@ -92,14 +92,6 @@ impl Pairing {
         }
     }
 
-    /// Multiply-adds of one sample.
-    pub(super) fn multiply_adds(&self) -> u64 {
-        match self {
-            Pairing::Straight(correlation) | Pairing::Swapped(correlation) => correlation.multiply_adds(),
-            Pairing::Local(correlation) => correlation.multiply_adds(),
-        }
-    }
-
     /// Adds error x activity, summed over the batch, to the change of the weights.
     pub(super) fn run(
         &self,

@@ -1,5 +1,6 @@
 //! The synapses of one projection: weights, the kernels that use them, and what they need to learn.
 
+use super::connectome::Connectome;
 use super::pathway::Pairing;
 use super::population::Population;
 use super::{Breach, Errorway, Feedback, Feedforward, Weights, pathway};
@@ -16,6 +17,8 @@ pub(super) struct ForwardSynapses {
     pub product: Product,
     pub packed: Buffer,
     pub plasticity: Option<Plasticity>,
+    /// Multiply-adds of one sample, of synapses that exist: as many to drive, to carry and to learn.
+    pub multiply_adds: u64,
     pub drive_work: Work,
     pub learn_work: Work,
 }
@@ -39,6 +42,7 @@ pub(super) struct FeedbackSynapses {
     pub signs: Vec<f32>,
     pub product: Product,
     pub packed: Buffer,
+    pub multiply_adds: u64,
     pub work: Work,
 }
 
@@ -72,14 +76,18 @@ impl ForwardSynapses {
         let pre = network.unit(projection.from).shape;
         let (from, to) = (&units[projection.from.0], &units[projection.to.0]);
         let mut rng = stream.named("weights").named(&projection.name).rng();
-        let weights = Weights::draw(projection.map, pre, projection.map.bias(), projection.init, &mut rng);
-        let product = pathway::drive(projection.map, from.layout, to.drive_layout);
+        let map = projection.map;
+        let synapses = map.weight_dims(pre).iter().product();
+        let connectome = Connectome::draw(projection, synapses, stream);
+        let weights = Weights::draw(projection, pre, map.biases(pre), projection.init, connectome, &mut rng);
+        let product = pathway::drive(map, from.layout, to.drive_layout);
         let plasticity = network.learns(id).then(|| Plasticity {
-            pairing: pathway::learn(projection.map, from.layout, to.packet_layout),
+            pairing: pathway::learn(map, from.layout, to.packet_layout),
             change: vec![0.0; weights.values.len()],
             moments: optimizer.moments(weights.values.len()),
         });
         ForwardSynapses {
+            multiply_adds: weights.connectome.share(product.multiply_adds()),
             weights,
             packed: Buffer::zeros(product.packed_len()),
             product,
@@ -110,7 +118,8 @@ impl FeedbackSynapses {
         let product = pathway::carry(projection.map, upper.packet_layout, lower.error_layout);
         let weights = (feedback.wiring != Wiring::Transported).then(|| {
             let mut rng = stream.named("feedback").named(&feedback.name).rng();
-            let mut weights = Weights::draw(projection.map, pre, false, feedback.init, &mut rng);
+            let connectome = forward[feedback.partner.0].weights.connectome.clone();
+            let mut weights = Weights::draw(projection, pre, 0, feedback.init, connectome, &mut rng);
             if feedback.init == Init::Symmetric {
                 weights.synapses_mut().copy_from_slice(forward[feedback.partner.0].weights.synapses());
             }
@@ -127,6 +136,7 @@ impl FeedbackSynapses {
             signs,
             packed: Buffer::zeros(product.packed_len()),
             product,
+            multiply_adds: forward[feedback.partner.0].multiply_adds,
             work: Work::default(),
         }
     }

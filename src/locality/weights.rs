@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use crate::network::{Init, LinearMap};
+use super::connectome::Connectome;
+use crate::network::{Init, Projection};
 use crate::rng::Rng;
 use crate::shape::Shape;
 
@@ -26,22 +27,31 @@ impl Direction for Feedback {}
 pub struct Weights<D: Direction> {
     pub(super) values: Vec<f32>,
     synapses: usize,
+    pub(super) connectome: Connectome,
     direction: PhantomData<D>,
 }
 
 impl<D: Direction> Weights<D> {
-    /// Draws first weights by `init`, whose scale is the forward map's fan-in from `pre`. `Init::Symmetric` starts at
-    /// zero; the copy is made by whoever holds both.
-    pub(super) fn draw(map: LinearMap, pre: Shape, bias: bool, init: Init, rng: &mut Rng) -> Self {
-        let synapses = map.weight_dims(pre).iter().product();
-        let len = synapses + if bias { map.biases(pre) } else { 0 };
-        let values = match init {
-            Init::Kaiming => uniform(len, (map.fan_in(pre) as f32).sqrt().recip(), rng),
+    /// Draws first weights by `init`, whose scale is the forward projection's fan-in from `pre`, for the synapses of
+    /// `connectome`, and `biases` biases. `Init::Symmetric` starts at zero; the copy is made by whoever holds both.
+    pub(super) fn draw(
+        projection: &Projection,
+        pre: Shape,
+        biases: usize,
+        init: Init,
+        connectome: Connectome,
+        rng: &mut Rng,
+    ) -> Self {
+        let synapses = projection.map.weight_dims(pre).iter().product();
+        let len = synapses + biases;
+        let mut values = match init {
+            Init::Kaiming => uniform(len, projection.fan_in(pre).sqrt().recip(), rng),
             Init::Uniform { bound } => uniform(len, bound, rng),
             Init::Normal { deviation } => (0..len).map(|_| deviation * rng.normal()).collect(),
             Init::Symmetric => vec![0.0; len],
         };
-        Weights { values, synapses, direction: PhantomData }
+        connectome.silence(&mut values);
+        Weights { values, synapses, connectome, direction: PhantomData }
     }
 
     pub(super) fn synapses(&self) -> &[f32] {

@@ -238,7 +238,8 @@ impl LinearMap {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Init {
-    /// Uniform in +-1/sqrt(fan-in) of the forward map, weights and biases alike (kaiming uniform with a = sqrt 5).
+    /// Uniform in +-1/sqrt(fan-in) of the forward projection, weights and biases alike (kaiming uniform with a = sqrt
+    /// 5); of a sparse projection the fan-in that is expected.
     #[default]
     Kaiming,
     /// Uniform in +-`bound`.
@@ -281,12 +282,27 @@ pub struct Projection {
     pub map: LinearMap,
     /// First weights.
     pub init: Init,
+    /// The probability with which each synapse exists.
+    pub density: f32,
     /// Whether the weights learn.
     pub plastic: bool,
 }
 
+impl Projection {
+    /// Synapses that end in one postsynaptic unit, as many as are expected at the projection's density, but no fewer
+    /// than one.
+    pub fn fan_in(&self, pre: Shape) -> f32 {
+        (self.map.fan_in(pre) as f32 * self.density).max(1.0)
+    }
+
+    /// Multiply-adds of one sample, as many as are expected at the projection's density.
+    pub fn multiply_adds(&self, pre: Shape) -> u64 {
+        (self.map.multiply_adds(pre) as f64 * f64::from(self.density)).round() as u64
+    }
+}
+
 /// A feedback population of synapses: it answers one feedforward projection, from its post unit back to its pre unit,
-/// with the same geometry.
+/// with the same geometry and, where the projection is sparse, between the same pairs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Feedback {
     /// `"from->to"` (from the upper unit to the lower), or the name given in the circuit file.

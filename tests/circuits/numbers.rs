@@ -197,6 +197,16 @@ fn pools_must_fit_the_drive() {
 }
 
 #[test]
+fn a_density_is_a_share_of_the_synapses() {
+    for (density, shown) in [("0.0", "0"), ("1.5", "1.5"), ("-0.1", "-0.1"), ("NaN", "NaN")] {
+        let forward = CHAIN.replace("units: 10)", &format!("units: 10), density: {density}"));
+        let problem = format!("projection v2->head: its density is {shown}, which is no share of the synapses");
+        let message = fault(UNITS, &forward, "", Some(Wiring::Fixed));
+        assert_says(&message, &problem, density, "use a number above 0 and up to 1");
+    }
+}
+
+#[test]
 fn first_weights_follow_a_law_that_draws_something() {
     for (init, marked, shown) in [
         ("Uniform(bound: 0.0)", "0.0", "0"),

@@ -6,7 +6,7 @@ use synlocal::shape::Shape;
 
 use super::*;
 
-fn build(text: &str, wiring: Option<Wiring>) -> Network {
+pub(super) fn build(text: &str, wiring: Option<Wiring>) -> Network {
     let document = Document::new("test", text);
     let spec: NetworkSpec = document.parse().unwrap_or_else(|faults| panic!("{}", document.error(faults, false)));
     Network::build(&spec, wiring, None).unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
@@ -121,7 +121,7 @@ proptest! {
 }
 
 /// Transposed convolutions in the middle, from the input, and into a pool, with strides that leave rows over.
-const TRANSPOSED: &str = r#"Network(
+pub(super) const TRANSPOSED: &str = r#"Network(
     units: {
         "eye": Input(channels: 2, height: 7, width: 7),
         "v1": Unit(transfer: Tanh), "v2": Unit(transfer: Tanh), "v3": Unit(pool: Max(2), transfer: HardTanh), "head": Unit(),
@@ -136,7 +136,7 @@ const TRANSPOSED: &str = r#"Network(
 )"#;
 
 /// Locally connected maps in the middle, from the input, and into a pool, with strides that leave columns over.
-const LOCAL: &str = r#"Network(
+pub(super) const LOCAL: &str = r#"Network(
     units: {
         "eye": Input(channels: 2, height: 7, width: 7),
         "v1": Unit(transfer: Tanh), "v2": Unit(pool: Mean(2), transfer: Tanh), "v3": Unit(transfer: Tanh), "head": Unit(),
@@ -150,11 +150,25 @@ const LOCAL: &str = r#"Network(
     ],
 )"#;
 
-const SMALL: usize = 2 * 7 * 7;
+/// Every kind of map, sparse.
+pub(super) const SPARSE: &str = r#"Network(
+    units: {
+        "eye": Input(channels: 2, height: 7, width: 7),
+        "v1": Unit(transfer: Tanh), "v2": Unit(transfer: Tanh), "v3": Unit(transfer: Tanh), "head": Unit(transfer: Tanh),
+    },
+    feedforward: [
+        (from: "eye", to: "v1", map: Conv(channels: 20, kernel: 3, pad: 1, bias: true), density: 0.4),
+        (from: "v1", to: "v2", map: Local(channels: 9, kernel: 3, stride: 2, pad: 1, bias: true), density: 0.2),
+        (from: "v2", to: "v3", map: TransposedConv(channels: 5, kernel: 3, stride: 2, pad: 1), density: 0.7),
+        (from: "v3", to: "head", map: Dense(units: 40, bias: true), density: 0.1),
+    ],
+)"#;
+
+pub(super) const SMALL: usize = 2 * 7 * 7;
 
 #[test]
 fn every_map_learns_the_derivative_that_finite_differences_give() {
-    for text in [TRANSPOSED, LOCAL] {
+    for text in [TRANSPOSED, LOCAL, SPARSE] {
         let network = build(text, Some(Wiring::Transported));
         assert_steps_are_slopes(&Simulation::new(network, differentiable(Negatives::All), PAIRS, 2).unwrap(), SMALL);
     }
@@ -268,13 +282,13 @@ fn assert_copies_propagate_back(text: &str, feedback: &[(&str, &str)]) {
 #[test]
 fn fixed_feedback_equal_to_the_forward_weights_is_back_propagation_through_every_map() {
     let ways = [("head", "v3"), ("v3", "v2"), ("v2", "v1")];
-    for text in [TRANSPOSED, LOCAL] {
+    for text in [TRANSPOSED, LOCAL, SPARSE] {
         assert_copies_propagate_back(text, &ways);
     }
 }
 
 /// Three steps with Adam on `threads` threads.
-fn after_steps(text: &str, rule: Rule, isa: Isa, threads: usize) -> Simulation {
+pub(super) fn after_steps(text: &str, rule: Rule, isa: Isa, threads: usize) -> Simulation {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
         let network = build(text, rule.credit().wiring());
@@ -289,7 +303,7 @@ fn after_steps(text: &str, rule: Rule, isa: Isa, threads: usize) -> Simulation {
 
 #[test]
 fn any_number_of_threads_gives_every_map_the_same_bits() {
-    for text in [TRANSPOSED, LOCAL] {
+    for text in [TRANSPOSED, LOCAL, SPARSE] {
         for isa in Isa::available() {
             let one = bits(&after_steps(text, Rule::Urf, isa, 1));
             assert_eq!(one, bits(&after_steps(text, Rule::Urf, isa, 2)), "{isa}");
@@ -300,7 +314,7 @@ fn any_number_of_threads_gives_every_map_the_same_bits() {
 
 #[test]
 fn instruction_sets_agree_on_every_map_to_rounding() {
-    for text in [TRANSPOSED, LOCAL] {
+    for text in [TRANSPOSED, LOCAL, SPARSE] {
         let step = |isa| {
             let network = build(text, Some(Wiring::Transported));
             let mut simulation = Simulation::on(isa, network, learning(Rule::Bp, SGD), PAIRS, 1);
