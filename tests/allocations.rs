@@ -4,10 +4,12 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use synlocal::document::Document;
 use synlocal::kernels::Isa;
 use synlocal::learning::Rule;
+use synlocal::network::{Network, NetworkSpec};
 use synlocal::rng::Stream;
-use synlocal::simulation::{Batch, Experiment};
+use synlocal::simulation::{Batch, Experiment, Learning, Simulation};
 
 /// The system's allocator, counting.
 struct Counting;
@@ -31,29 +33,56 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Demands that steps after the first ask for no memory; images have `image` values.
+fn assert_rests(what: &str, threads: usize, mut simulation: Simulation, image: usize) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let mut rng = Stream::new(1).rng();
+    let mut view = || (0..PAIRS * image).map(|_| rng.uniform()).collect::<Vec<f32>>();
+    let (stored, current) = (view(), view());
+    let counted = pool.install(|| {
+        simulation.step(Batch::views(&stored, &current));
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        for _ in 0..5 {
+            simulation.step(Batch::views(&stored, &current));
+        }
+        ALLOCATIONS.load(Ordering::Relaxed) - before
+    });
+    assert_eq!(counted, 0, "{what}, {threads} threads");
+}
+
+const PAIRS: usize = 20;
+
+/// Kinds of maps that the quick start lacks.
+const MAPS: &str = r#"Network(
+    units: {
+        "eye": Input(channels: 3, height: 12, width: 12), "v1": Unit(), "v2": Unit(), "v3": Unit(), "head": Unit(),
+    },
+    feedforward: [
+        (from: "eye", to: "v1", map: Local(channels: 40, kernel: 3, stride: 2, pad: 1, bias: true)),
+        (from: "v1", to: "v2", map: TransposedConv(channels: 20, kernel: 2, stride: 2, bias: true), density: 0.5),
+        (from: "v2", to: "v3", map: Local(channels: 33, kernel: 3, pad: 1), density: 0.5),
+        (from: "v3", to: "head", map: Dense(units: 8), density: 0.5),
+    ],
+)"#;
+
+// One test, because all tests of a file share the counter.
 #[test]
 fn a_step_after_the_first_allocates_nothing() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("networks/quickstart.ron");
+    let spec: NetworkSpec = Document::new("maps.ron", MAPS).parse().unwrap();
     for threads in [1, 2] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        for rule in Rule::ALL.iter().filter(|rule| rule.credit().wiring().is_some()) {
+        for &rule in Rule::ALL.iter().filter(|rule| rule.credit().wiring().is_some()) {
             for negatives in ["All", "Stored(4)"] {
                 let set = [format!("learning.rule={}", rule.name()), format!("learning.loss.negatives={negatives}")];
                 let experiment = Experiment::load(&file, &set).unwrap();
-                let mut simulation = experiment.simulation_for(Isa::best(), 20);
-                let mut rng = Stream::new(1).rng();
-                let mut view = || (0..20 * experiment.input_shape().len()).map(|_| rng.uniform()).collect::<Vec<f32>>();
-                let (stored, current) = (view(), view());
-                let counted = pool.install(|| {
-                    simulation.step(Batch::views(&stored, &current));
-                    let before = ALLOCATIONS.load(Ordering::Relaxed);
-                    for _ in 0..5 {
-                        simulation.step(Batch::views(&stored, &current));
-                    }
-                    ALLOCATIONS.load(Ordering::Relaxed) - before
-                });
-                assert_eq!(counted, 0, "{rule:?}, negatives {negatives}, {threads} threads");
+                let simulation = experiment.simulation_for(Isa::best(), PAIRS);
+                let what = format!("{rule:?}, negatives {negatives}");
+                assert_rests(&what, threads, simulation, experiment.input_shape().len());
             }
+            let network = Network::build(&spec, rule.credit().wiring(), None).unwrap();
+            let learning = Learning { rule, ..Learning::default() };
+            let simulation = Simulation::on(Isa::best(), network, learning, PAIRS, 1);
+            assert_rests(&format!("{rule:?}, every map"), threads, simulation, 3 * 12 * 12);
         }
     }
 }
