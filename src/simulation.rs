@@ -167,7 +167,7 @@ impl Simulation {
     /// [`State::tensors`].
     ///
     /// # Errors
-    /// There is no such vector, or it has another length.
+    /// There is no such vector, it has another length, or a synapse that does not exist is given other than 0.
     pub fn set(&mut self, name: &str, values: &[f32]) -> Result<()> {
         let tensors = self.tensors();
         match tensors.iter().find(|tensor| tensor.name == name) {

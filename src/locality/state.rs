@@ -118,8 +118,9 @@ impl State {
             samples as u128 * (drive + traces * (2 * own + drive))
         });
         let weights = network.feedforward().iter().map(|projection| {
-            // Plain and packed, forward and back, with change and moments.
-            7 * projection.map.weights(network.unit(projection.from).shape)
+            let weights = projection.map.weights(network.unit(projection.from).shape);
+            // Plain and packed, forward and back, with change and moments; a byte for each synapse that may be absent.
+            7 * weights + if projection.density < 1.0 { weights / 4 } else { 0 }
         });
         4 * (activities.sum::<u128>() + weights.sum::<u128>())
     }
@@ -160,7 +161,7 @@ impl State {
         let activity = &pre.trace(view).activity[..self.samples * pre.layout.sample()];
         let drive = &mut post.drive[..self.samples * post.drive_layout.sample()];
         synapses.product.run(self.isa, &synapses.packed, activity, None, synapses.weights.bias(), sum, drive);
-        synapses.drive_work.done += self.samples as u64 * synapses.product.multiply_adds();
+        synapses.drive_work.done += self.samples as u64 * synapses.multiply_adds;
     }
 
     /// A unit whose afferents have all arrived turns drive into activity.
@@ -259,7 +260,7 @@ impl State {
         let error_layout = lower.error_layout;
         let error = &mut lower.trace_mut(view).error[..self.samples * error_layout.sample()];
         synapses.product.run(self.isa, &synapses.packed, packet, Some(events), None, sum, error);
-        synapses.work.add(events, synapses.product.multiply_adds());
+        synapses.work.add(events, synapses.multiply_adds);
     }
 
     /// A synapse population turns what its two ends show into a change, or adds to the one at hand.
@@ -292,7 +293,8 @@ impl State {
         let mut change =
             Change { isa: self.isa, pairing: &plasticity.pairing, scratch: &mut self.scratch, synapses: change, bias };
         rule(&synapse, &mut change);
-        synapses.learn_work.add(events, plasticity.pairing.multiply_adds());
+        synapses.weights.connectome.silence(&mut plasticity.change);
+        synapses.learn_work.add(events, synapses.multiply_adds);
     }
 
     /// The optimiser folds a change into forward weights; learned feedback takes the very same update.

@@ -36,6 +36,7 @@ pub(super) fn numbers(spec: &NetworkSpec) -> Vec<Fault> {
         let name = projection_name(projection.name.as_ref(), &projection.from, &projection.to);
         let owner = format!("projection {name}");
         faults.extend(map_faults(&owner, projection.map).into_iter().map(|fault| fault.within("map").within(&place)));
+        faults.extend(density_fault(&owner, projection.density).map(|fault| fault.within(&place)));
         let symmetric = (projection.init == Init::Symmetric).then(|| {
             let problem = format!("{owner} cannot start as a copy of itself: Symmetric copies the forward weights");
             Fault::new("init", problem, "use Kaiming, or give Symmetric to a feedback projection")
@@ -103,6 +104,13 @@ fn window_faults(owner: &str, window: Window) -> Vec<Fault> {
         Fault::new("output_pad", problem, remedy)
     });
     wide.into_iter().chain(bare).collect()
+}
+
+fn density_fault(owner: &str, density: f32) -> Option<Fault> {
+    (!(density > 0.0 && density <= 1.0)).then(|| {
+        let problem = format!("{owner}: its density is {density}, which is no share of the synapses");
+        Fault::new("density", problem, "use a number above 0 and up to 1")
+    })
 }
 
 fn size_fault(owner: &str, field: &str, size: usize) -> Option<Fault> {

@@ -221,6 +221,7 @@ impl<'a> Diagram<'a> {
                 to,
                 map: spec.map,
                 init: spec.init,
+                density: spec.density,
                 plastic: spec.plastic,
             })
         });

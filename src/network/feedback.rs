@@ -165,6 +165,7 @@ fn in_words(map: LinearMap) -> String {
     let (kind, outputs) = match map {
         LinearMap::Dense { units, .. } => return format!("dense, {units} units{bias}"),
         LinearMap::Conv { channels, .. } => ("a convolution", channels),
+        LinearMap::Local { channels, .. } => ("locally connected", channels),
         LinearMap::TransposedConv { channels, .. } => ("a transposed convolution", channels),
     };
     let windows = map.window().map(|Window { kernel, stride, pad, output_pad }| {

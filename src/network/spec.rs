@@ -81,6 +81,9 @@ pub struct ProjectionSpec {
     /// First weights.
     #[serde(default)]
     pub init: Init,
+    /// The probability with which each synapse (each weight) exists, above 0 and up to 1.
+    #[serde(default = "whole")]
+    pub density: f32,
     /// Whether the weights learn.
     #[serde(default = "yes")]
     pub plastic: bool,
@@ -113,6 +116,10 @@ pub struct FeedbackSpec {
     /// `from->to` unless given.
     #[serde(default)]
     pub name: Option<String>,
+}
+
+fn whole() -> f32 {
+    1.0
 }
 
 fn yes() -> bool {

@@ -90,6 +90,9 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
                     bias: true,
                 }
             }),
+            (size(), size(), size(), size(), any::<bool>()).prop_map(|(channels, kernel, stride, pad, bias)| {
+                LinearMap::Local { channels, kernel, stride, pad: pad / 2, bias }
+            }),
             Just(LinearMap::Conv { channels: 3, kernel: 3, stride: 1, pad: 1, bias: false }),
         ]
     };
@@ -103,9 +106,17 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
         Just(UnitSpec::Unit { pool: Pool::None, transfer: Transfer::Linear }),
     ];
     let units = prop::collection::vec(unit, 0..6);
-    let forward = (name(), name(), map(), init(), any::<bool>(), prop::option::of(name()));
-    let forward =
-        forward.prop_map(|(from, to, map, init, plastic, name)| ProjectionSpec { from, to, map, name, init, plastic });
+    let density = prop::sample::select(&[1.0, 1.0, 1.0, 0.3, 0.0, 1.5, f32::NAN][..]);
+    let forward = (name(), name(), map(), init(), density, any::<bool>(), prop::option::of(name()));
+    let forward = forward.prop_map(|(from, to, map, init, density, plastic, name)| ProjectionSpec {
+        from,
+        to,
+        map,
+        name,
+        init,
+        density,
+        plastic,
+    });
     let wiring = prop::option::of(prop::sample::select(&[Wiring::Fixed, Wiring::Transported, Wiring::Inverse][..]));
     let optional =
         (prop::option::of(name()), prop::option::of(map()), prop::option::of(init()), prop::option::of(name()));
@@ -150,6 +161,7 @@ fn sound() -> impl Strategy<Value = NetworkSpec> {
                     map: conv,
                     name,
                     init: Init::Kaiming,
+                    density: 1.0,
                     plastic: *plastic,
                 });
             }
