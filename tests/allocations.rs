@@ -31,29 +31,39 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Allocations of five steps of each stage after its first.
+fn counted(file: &str, pairs: usize, set: &[String]) -> u64 {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("networks").join(file);
+    let experiment = Experiment::load(&file, set).unwrap();
+    let mut simulation = experiment.simulation_for(Isa::best(), pairs);
+    let mut rng = Stream::new(1).rng();
+    let mut view = || (0..pairs * experiment.input_shape().len()).map(|_| rng.uniform()).collect::<Vec<f32>>();
+    let (stored, current) = (view(), view());
+    let mut counted = 0;
+    for stage in 0..simulation.stages().len() {
+        simulation.enter(stage);
+        simulation.step(Batch::views(&stored, &current));
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        for _ in 0..5 {
+            simulation.step(Batch::views(&stored, &current));
+        }
+        counted += ALLOCATIONS.load(Ordering::Relaxed) - before;
+    }
+    counted
+}
+
 #[test]
 fn a_step_after_the_first_allocates_nothing() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("networks/quickstart.ron");
     for threads in [1, 2] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         for rule in Rule::ALL.iter().filter(|rule| rule.credit().wiring().is_some()) {
             for negatives in ["All", "Stored(4)"] {
                 let set = [format!("learning.rule={}", rule.name()), format!("learning.loss.negatives={negatives}")];
-                let experiment = Experiment::load(&file, &set).unwrap();
-                let mut simulation = experiment.simulation_for(Isa::best(), 20);
-                let mut rng = Stream::new(1).rng();
-                let mut view = || (0..20 * experiment.input_shape().len()).map(|_| rng.uniform()).collect::<Vec<f32>>();
-                let (stored, current) = (view(), view());
-                let counted = pool.install(|| {
-                    simulation.step(Batch::views(&stored, &current));
-                    let before = ALLOCATIONS.load(Ordering::Relaxed);
-                    for _ in 0..5 {
-                        simulation.step(Batch::views(&stored, &current));
-                    }
-                    ALLOCATIONS.load(Ordering::Relaxed) - before
-                });
+                let counted = pool.install(|| counted("quickstart.ron", 20, &set));
                 assert_eq!(counted, 0, "{rule:?}, negatives {negatives}, {threads} threads");
             }
         }
+        let counted = pool.install(|| counted("conv6-gll-urf.ron", 3, &[]));
+        assert_eq!(counted, 0, "five blocks one after the other, {threads} threads");
     }
 }
