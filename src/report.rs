@@ -1,14 +1,14 @@
 //! Results for people and machines: the summary of a run, the figures of a speed measurement, and their tables.
 
 mod picture;
+mod speed;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::{Deserialize, Serialize};
+pub use speed::{BlockSpeed, EdgeWork, Speed, StepSpeed};
 
 use crate::data::Dataset;
 use crate::evaluate::Accuracy;
-use crate::locality::{Tally, Work};
-use crate::network::Network;
 use crate::schedule::Line;
 
 /// The result of a run: what `summary.json` holds.
@@ -123,102 +123,6 @@ impl Summary {
         format!(
             "{table}\n{} of {} training and {} test images of {}: learning added {gain:+.2} points to the untrained encoder",
             self.name, self.data.train, self.data.test, self.data.name
-        )
-    }
-}
-
-/// How fast learning steps are: what `synlocal speed --json` prints.
-#[derive(Debug, Clone, Serialize)]
-pub struct Speed {
-    /// Name of the experiment.
-    pub name: String,
-    /// Pairs in a batch.
-    pub pairs: usize,
-    /// Worker threads.
-    pub threads: usize,
-    /// Instruction set of the kernels.
-    pub isa: String,
-    /// Steps that were timed.
-    pub steps: usize,
-    /// Median time of a step, seconds.
-    pub median_s: f64,
-    /// Shortest time of a step, seconds.
-    pub min_s: f64,
-    /// Pairs a second at the median.
-    pub pairs_per_s: f64,
-    /// 10^9 floating-point operations a second at the median: two for each multiply-add done.
-    pub gflop_per_s: f64,
-    /// Multiply-adds done in a step.
-    pub done: u64,
-    /// Multiply-adds that no event asked for in a step.
-    pub skipped: u64,
-    /// The same for each projection and verb.
-    pub edges: Vec<EdgeWork>,
-}
-
-/// Multiply-adds of one projection in one verb of a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EdgeWork {
-    /// The projection.
-    pub edge: String,
-    /// `drive`, `carry` or `learn`.
-    pub verb: String,
-    /// Computed.
-    pub done: u64,
-    /// Skipped, because no event asked for them.
-    pub skipped: u64,
-}
-
-impl EdgeWork {
-    /// What `tally` says, by name; verbs in which a projection had nothing to do are left out.
-    pub fn list(network: &Network, tally: &Tally) -> Vec<EdgeWork> {
-        let forward = || network.feedforward().iter().map(|projection| projection.name.as_str());
-        let feedback = network.feedback().iter().map(|feedback| feedback.name.as_str());
-        let of = |verb: &'static str| {
-            move |(edge, work): (&str, &Work)| EdgeWork {
-                edge: edge.to_string(),
-                verb: verb.to_string(),
-                done: work.done,
-                skipped: work.skipped,
-            }
-        };
-        forward()
-            .zip(&tally.drive)
-            .map(of("drive"))
-            .chain(feedback.zip(&tally.carry).map(of("carry")))
-            .chain(forward().zip(&tally.learn).map(of("learn")))
-            .filter(|work| work.done + work.skipped > 0)
-            .collect()
-    }
-}
-
-impl Speed {
-    /// The figures as a table for a terminal.
-    pub fn table(&self) -> String {
-        let mut table = plain_table(&["edge", "verb", "multiply-adds", "skipped", "share of step"]);
-        for work in &self.edges {
-            table.add_row(vec![
-                work.edge.clone(),
-                work.verb.clone(),
-                grouped(work.done),
-                grouped(work.skipped),
-                format!("{:.1} %", 100.0 * work.done as f64 / self.done.max(1) as f64),
-            ]);
-        }
-        align_right(&mut table, 2..5);
-        format!(
-            "{table}\n{}: {} pairs, {} threads, {}: median step {:.4} s, best {:.4} s of {}\n{:.1} pairs/s, {:.1} GFLOP/s, {} multiply-adds done and {} skipped a step",
-            self.name,
-            self.pairs,
-            self.threads,
-            self.isa,
-            self.median_s,
-            self.min_s,
-            self.steps,
-            self.pairs_per_s,
-            self.gflop_per_s,
-            grouped(self.done),
-            grouped(self.skipped)
         )
     }
 }
