@@ -30,7 +30,7 @@ pub struct Summary {
     pub data: DataSummary,
     /// Pairs in a batch.
     pub pairs: usize,
-    /// Epochs of training.
+    /// Epochs of training; of each block, where one learns after the other.
     pub epochs: u64,
     /// Weight updates made.
     pub updates: u64,
@@ -42,10 +42,22 @@ pub struct Summary {
     pub unit: String,
     /// Read-out of the trained encoder.
     pub readout: Accuracy,
+    /// Read-out of each block of the trained encoder, where blocks learn apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<BlockReadout>,
     /// Read-out of the encoder with its first weights.
     pub untrained: Accuracy,
     /// Read-out of raw pixels.
     pub pixels: Accuracy,
+}
+
+/// Read-out of one block.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BlockReadout {
+    /// The top unit of the block.
+    pub unit: String,
+    /// Its read-out.
+    pub readout: Accuracy,
 }
 
 /// Which images a result is about.
@@ -111,14 +123,18 @@ impl Evaluation {
 }
 
 impl Summary {
+    /// All read-outs of the trained encoder, each unit once: its blocks, and the unit that was chosen.
+    fn learned(&self) -> impl Iterator<Item = (&str, &Accuracy)> {
+        let chosen = (!self.blocks.iter().any(|block| block.unit == self.unit)).then_some((&self.unit, &self.readout));
+        let blocks = self.blocks.iter().map(|block| (&block.unit, &block.readout));
+        blocks.chain(chosen).map(|(unit, accuracy)| (unit.as_str(), accuracy))
+    }
+
     /// The result as a table for a terminal.
     pub fn table(&self) -> String {
-        let rows = [
-            (format!("{} after learning", self.unit), &self.readout),
-            (format!("{} untrained", self.unit), &self.untrained),
-            ("pixels".to_string(), &self.pixels),
-        ];
-        let table = accuracies(&rows);
+        let learned = self.learned().map(|(unit, accuracy)| (format!("{unit} after learning"), accuracy));
+        let floors = [(format!("{} untrained", self.unit), &self.untrained), ("pixels".to_string(), &self.pixels)];
+        let table = accuracies(&learned.chain(floors).collect::<Vec<_>>());
         let gain = self.readout.test_accuracy - self.untrained.test_accuracy;
         format!(
             "{table}\n{} of {} training and {} test images of {}: learning added {gain:+.2} points to the untrained encoder",
