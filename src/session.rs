@@ -40,7 +40,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluate::{Features, read_out, read_out_unit};
 use crate::kernels::Isa;
-use crate::report::Summary;
+use crate::report::{BlockReadout, Summary};
 use crate::simulation::{
     Experiment, Manifest, Position, Progress, RunDirectory, Simulation, Trainer, holds_run, read_manifest, summary_of,
     write_atomically, write_json,
@@ -74,11 +74,13 @@ pub enum Stage {
     },
 }
 
-/// What is read out: the trained encoder, and the two floors that it stands beside.
+/// What is read out: the trained encoder, its blocks where they learn apart, and the two floors that it stands beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// The encoder after learning.
     Trained,
+    /// One of its blocks, counted from 0.
+    Block(usize),
     /// The encoder with its first weights.
     Untrained,
     /// Raw pixels.
@@ -87,11 +89,12 @@ pub enum Subject {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Subject::Trained => "the trained encoder",
-            Subject::Untrained => "the untrained encoder",
-            Subject::Pixels => "pixels",
-        })
+        match self {
+            Subject::Trained => f.write_str("the trained encoder"),
+            Subject::Block(index) => write!(f, "block {} of the trained encoder", index + 1),
+            Subject::Untrained => f.write_str("the untrained encoder"),
+            Subject::Pixels => f.write_str("pixels"),
+        }
     }
 }
 
@@ -159,6 +162,11 @@ impl Session {
         Ok(Session { directory, experiment, manifest, dataset, isa })
     }
 
+    /// What the run follows.
+    pub fn experiment(&self) -> &Experiment {
+        &self.experiment
+    }
+
     /// The run's files.
     pub fn directory(&self) -> &RunDirectory {
         &self.directory
@@ -204,7 +212,8 @@ impl Session {
         trainer.simulation().save(&self.directory.checkpoint(), &self.manifest.experiment, trainer.position())
     }
 
-    /// The three read-outs. A stop leaves nothing of them: training is safe, and a read-out is soon done again.
+    /// The read-outs: the encoder, its blocks, the floors. Blocks that rest keep their weights, so that reading them out
+    /// at the end finds what it would have found when each had learned. A stop leaves nothing of them: training is safe, and a read-out is soon done again.
     fn read_out(
         &self,
         mut trained: Simulation,
@@ -218,12 +227,21 @@ impl Session {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Error::Stopped),
         };
-        let mut of_unit = |simulation: &mut Simulation, of| {
+        let mut of_unit = |simulation: &mut Simulation, unit, of| {
             tell(of, 0)?;
             read_out_unit(simulation, unit, dataset, settings, training.seed, &mut |epoch| tell(of, epoch))
         };
-        let readout = of_unit(&mut trained, Subject::Trained)?;
-        let untrained = of_unit(&mut experiment.simulation(self.isa), Subject::Untrained)?;
+        let readout = of_unit(&mut trained, unit, Subject::Trained)?;
+        let mut blocks = Vec::new();
+        for (index, top) in experiment.block_tops().into_iter().enumerate() {
+            let readout =
+                if top == unit { readout.clone() } else { of_unit(&mut trained, top, Subject::Block(index))? };
+            blocks.push(BlockReadout { unit: experiment.network().unit(top).name.clone(), readout });
+        }
+        let updates = trained.state().updates();
+        // Two encoders at a time might not fit beside the features.
+        drop(trained);
+        let untrained = of_unit(&mut experiment.simulation(self.isa), unit, Subject::Untrained)?;
         tell(Subject::Pixels, 0)?;
         let pixels = read_out(
             self.isa,
@@ -245,16 +263,16 @@ impl Session {
             data: dataset.into(),
             pairs: training.pairs,
             epochs: training.epochs,
-            updates: trained.state().updates(),
+            updates,
             pairs_per_s: median(epochs.iter().map(|epoch| epoch.pairs_per_s).collect()),
             loss: epochs.last().map(|epoch| epoch.loss),
-            unit: trained.network().unit(unit).name.clone(),
+            unit: experiment.network().unit(unit).name.clone(),
             readout,
+            blocks,
             untrained,
             pixels,
         };
-        let losses: Vec<f64> = epochs.iter().map(|epoch| epoch.loss).collect();
-        write_atomically(&self.directory.picture(), summary.picture(&losses).as_bytes())?;
+        write_atomically(&self.directory.picture(), summary.picture(&epochs).as_bytes())?;
         // The summary comes last: with it, the run is complete.
         write_json(&self.directory.summary(), &summary)?;
         Ok(summary)

@@ -65,15 +65,21 @@ fn assert_rests(what: &str, threads: usize, mut simulation: Simulation, image: u
     let (stored, current) = (view(), view());
     let labels: Vec<u8> = (0..PAIRS).map(|item| (item % 8) as u8).collect();
     let batch = Batch { labels: &labels, ..Batch::views(&stored, &current) };
-    let counted = pool.install(|| {
+    for stage in 0..simulation.stages().len() {
+        simulation.enter(stage);
         simulation.step(batch);
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
-        for _ in 0..5 {
-            simulation.step(batch);
-        }
-        ALLOCATIONS.load(Ordering::Relaxed) - before
-    });
-    assert_eq!(counted, 0, "{what}, {threads} threads");
+        let mut steps = || {
+            let before = ALLOCATIONS.load(Ordering::Relaxed);
+            for _ in 0..5 {
+                simulation.step(batch);
+            }
+            ALLOCATIONS.load(Ordering::Relaxed) - before
+        };
+        // A thread that steals work for the first time asks for memory, and that may be late. A step that asks does so
+        // every time.
+        let fewest = pool.install(|| (0..5).map(|_| steps()).min());
+        assert_eq!(fewest, Some(0), "{what}, stage {stage}, {threads} threads");
+    }
 }
 
 // One test, because all tests of a file share the counter.
@@ -98,6 +104,10 @@ fn a_step_after_the_first_allocates_nothing() {
             let simulation = experiment.simulation_for(Isa::best(), PAIRS);
             assert_rests(&format!("{set:?}"), threads, simulation, experiment.input_shape().len());
         }
+        let blocks = file.with_file_name("conv6-gll-urf.ron");
+        let experiment = Experiment::load(&blocks, &[]).unwrap_or_else(|error| panic!("{error}"));
+        let simulation = experiment.simulation_for(Isa::best(), PAIRS);
+        assert_rests("five blocks one after the other", threads, simulation, experiment.input_shape().len());
         for &rule in rules.iter().filter(|rule| !rule.credit().propagates_targets()) {
             let learning = Learning { rule, ..Learning::default() };
             let network = Network::build(&maps, learning.teaching()).unwrap();

@@ -66,15 +66,16 @@ impl EvaluateArgs {
             };
             let dataset = dataset.seen_through(experiment.views());
             experiment.check_memory(experiment.training().pairs)?;
+            experiment.check_features(&[unit], &dataset)?;
             let mut settings = experiment.readout().clone();
             settings.epochs = self.epochs.unwrap_or(settings.epochs);
             let seed = experiment.training().seed;
             let mut trained = experiment.simulation(isa);
             let position = trained.load(&checkpoint_of(&self.run), &manifest.experiment)?;
-            let mut untrained = experiment.simulation(isa);
-            let read = |simulation: &mut Simulation, what: Subject| {
+            // Each simulation makes room for the next.
+            let read = |mut simulation: Simulation, what: Subject| {
                 let bar = progress::reading_out(what, settings.epochs);
-                let accuracy = read_out_unit(simulation, unit, &dataset, &settings, seed, &mut |done| {
+                let accuracy = read_out_unit(&mut simulation, unit, &dataset, &settings, seed, &mut |done| {
                     bar.set_position(done);
                     Ok(())
                 });
@@ -88,8 +89,8 @@ impl EvaluateArgs {
                 unit: network.unit(unit).name.clone(),
                 data: (&dataset).into(),
                 readout_epochs: settings.epochs,
-                readout: read(&mut trained, Subject::Trained)?,
-                untrained: read(&mut untrained, Subject::Untrained)?,
+                readout: read(trained, Subject::Trained)?,
+                untrained: read(experiment.simulation(isa), Subject::Untrained)?,
             })
         })?;
         if self.json {

@@ -88,7 +88,7 @@ fn train(session: &Session) -> Result<Ending> {
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
             .map_err(|error| Error::usage(format!("signals cannot be handled: {error}"), "report this"))?;
     }
-    let mut bars = Bars::new();
+    let mut bars = Bars::new(session.experiment());
     let mut last = None;
     let end = session.run(&mut |stage| {
         bars.show(stage);

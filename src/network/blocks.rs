@@ -61,9 +61,11 @@ impl Division {
                 if diagram.is_input(unit) {
                     let problem = format!("{owner}: {name} is an input, where nothing learns");
                     faults.push(Fault::new(place, problem, "leave it out: inputs belong to no block"));
-                } else if let Some(other) = division.of[unit.0].replace(index) {
+                } else if let Some(other) = division.of[unit.0] {
                     let problem = format!("{owner}: {name} belongs to block {} already", other + 1);
                     faults.push(Fault::new(place, problem, "name each unit once"));
+                } else {
+                    division.of[unit.0] = Some(index);
                 }
                 members.push(unit);
             }

@@ -104,10 +104,10 @@ fn perceive(network: &Network, view: View, goals: &[UnitId], sink: &mut dyn FnMu
 /// Inverses learn: each lower unit is disturbed, its upper unit answers, and the inverse between them has to say what
 /// the disturbed activity was.
 fn undo(network: &Network, heads: &[UnitId], views: &[View], round: u32, sink: &mut dyn FnMut(Step)) {
-    let used = ancestors(network, heads);
+    let sources = sources(network, heads);
     let inverts = |id: &FeedbackId| {
         let ends = network.answer(*id);
-        ends.wiring == Wiring::Inverse && used[ends.from.index()] && network.needs_error(ends.to)
+        ends.wiring == Wiring::Inverse && sources[ends.from.index()] > 0 && network.needs_error(ends.to)
     };
     for id in network.feedback_ids().filter(inverts) {
         let ends = network.answer(id);
@@ -127,15 +127,7 @@ fn undo(network: &Network, heads: &[UnitId], views: &[View], round: u32, sink: &
 fn descend(network: &Network, view: View, heads: &[UnitId], first: Sum, sink: &mut dyn FnMut(Step)) {
     // Feedback into a unit that has no use for an error rests.
     let carries = |id: &FeedbackId| network.needs_error(network.answer(*id).to);
-    // Of a unit's error: how many sources it has, the loss included, and how many are still to come.
-    let mut sources = vec![0; network.units().len()];
-    let mut reached = heads.to_vec();
-    while let Some(unit) = reached.pop() {
-        sources[unit.index()] += 1;
-        if sources[unit.index()] == 1 {
-            reached.extend(network.feedback_from(unit).filter(carries).map(|id| network.answer(id).to));
-        }
-    }
+    let sources = sources(network, heads);
     let mut awaited = sources.clone();
     let mut complete = VecDeque::new();
     for &unit in heads {
@@ -163,6 +155,20 @@ fn descend(network: &Network, view: View, heads: &[UnitId], first: Sum, sink: &m
             }
         }
     }
+}
+
+/// How many sources the error of each unit has where it comes from `heads`, the loss included.
+fn sources(network: &Network, heads: &[UnitId]) -> Vec<usize> {
+    let mut sources = vec![0; network.units().len()];
+    let mut reached = heads.to_vec();
+    while let Some(unit) = reached.pop() {
+        sources[unit.index()] += 1;
+        if sources[unit.index()] == 1 {
+            let ways = network.feedback_from(unit).map(|id| network.answer(id).to);
+            reached.extend(ways.filter(|&lower| network.needs_error(lower)));
+        }
+    }
+    sources
 }
 
 /// The first to arrive replaces what was there, the others add.

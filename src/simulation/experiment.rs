@@ -7,16 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::run::Manifest;
 use super::staging;
-use super::{Simulation, Stage, Staging, check_input, heads, trainer};
+use super::{Readout, Simulation, Stage, Staging, check_input, heads, trainer};
 use crate::data::{Dataset, Source, Views};
 use crate::document::{Document, Report};
 use crate::error::{Error, Result};
 use crate::fault::{Fault, did_you_mean};
 use crate::kernels::Isa;
 use crate::learning::Rule;
-use crate::locality::State;
 use crate::loss::Loss;
-use crate::network::{Network, NetworkSource, NetworkSpec, Teaching, UnitId, Wiring};
+use crate::network::{Block, Network, NetworkSource, NetworkSpec, Teaching, UnitId, Wiring};
 use crate::optimizer::Optimizer;
 use crate::schedule::Passage;
 use crate::shape::Shape;
@@ -143,26 +142,6 @@ impl Training {
 impl Default for Training {
     fn default() -> Self {
         Training { pairs: 500, epochs: 10, seed: 1 }
-    }
-}
-
-/// The linear classifier on frozen features.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Readout {
-    /// Unit that is read out; by default the one below the last head.
-    pub unit: Option<String>,
-    /// Times that every training image is seen.
-    pub epochs: u64,
-    /// Images of a batch.
-    pub batch: usize,
-    /// Adam's learning rate.
-    pub rate: f32,
-}
-
-impl Default for Readout {
-    fn default() -> Self {
-        Readout { unit: None, epochs: 50, batch: 500, rate: 1e-3 }
     }
 }
 
@@ -330,6 +309,12 @@ impl Experiment {
         self.readout_unit
     }
 
+    /// The top unit of each block, which is read out too where blocks learn apart; none otherwise.
+    pub fn block_tops(&self) -> Vec<UnitId> {
+        let apart = self.learning().staging.is_blockwise();
+        self.network.blocks().iter().filter(|_| apart).map(Block::top).collect()
+    }
+
     /// Shape of a view.
     pub fn input_shape(&self) -> Shape {
         self.network.unit(self.network.inputs()[0]).shape
@@ -343,35 +328,17 @@ impl Experiment {
     /// Reads or draws the data set; `data`, if given, is the folder to read.
     ///
     /// # Errors
-    /// As for [`Source::load`]; also if its images do not fit the network's input, the views or the batch, or if the
-    /// loss learns from labels and these do not fit the heads.
+    /// As for [`Source::load`]; also if its images do not fit the network's input, the views, the batch or the memory, or
+    /// if the loss learns from labels and these do not fit the heads.
     pub fn load_data(&self, data: Option<&Path>) -> Result<Dataset> {
         let dataset = self.description.data.load(&self.base, data)?.seen_through(self.views());
         check_input(&self.network, &dataset)?;
         heads::check_labels(&self.network, &self.learning().loss, &dataset)?;
         trainer::check(self.learning(), self.training(), self.views(), &dataset)?;
         self.check_memory(self.training().pairs)?;
+        let read_out: Vec<UnitId> = self.block_tops().into_iter().chain([self.readout_unit]).collect();
+        self.check_features(&read_out, &dataset)?;
         Ok(dataset)
-    }
-
-    /// Whether a simulation for batches of `pairs` has room in the machine's memory, as far as the system tells.
-    ///
-    /// # Errors
-    /// It has not, naming both sizes.
-    pub fn check_memory(&self, pairs: usize) -> Result<()> {
-        let keep_stored = self.stages().iter().any(|stage| stage.plan.keeps_stored(&self.network));
-        let needed = State::estimate(&self.network, pairs, keep_stored);
-        let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-            let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-            line.trim().strip_suffix("kB")?.trim().parse::<u128>().ok()
-        });
-        match free.map(|kilobytes| kilobytes * 1024) {
-            Some(free) if needed > free => Err(Error::usage(
-                format!("{pairs} pairs need about {} MB of memory, but {} MB are free", needed >> 20, free >> 20),
-                "lower training.pairs, or the units of the largest populations and projections",
-            )),
-            _ => Ok(()),
-        }
     }
 
     /// The simulation at its start.
@@ -393,6 +360,7 @@ impl Description {
             .chain(within("learning.optimizer", self.learning.optimizer.faults()))
             .chain(within("data", self.data.faults()))
             .chain(within("views", self.views.faults()))
+            .chain(within("readout", self.readout.faults()))
             .collect();
         if let Some(targets) = &self.learning.targets {
             faults.extend(within("learning.targets", targets.faults()));
@@ -402,14 +370,6 @@ impl Description {
             }
         }
         faults.extend(Training::pairs_fault(self.training.pairs));
-        if self.readout.batch == 0 {
-            faults.push(Fault::new(
-                "readout.batch",
-                "a batch of 0 images teaches nothing",
-                "use at least 1, such as 500",
-            ));
-        }
-        faults.extend(Fault::unless_positive("readout.rate", self.readout.rate));
         faults
     }
 

@@ -71,6 +71,10 @@ pub struct Progress {
     pub stage: usize,
     /// What the last comparison found.
     pub found: Comparison,
+    /// Mean loss of a batch in the epoch at hand, up to here.
+    pub mean_loss: f64,
+    /// Share of compared pairs whose hinge was active in the epoch at hand, 0 to 1.
+    pub active: f64,
     /// Pairs learned from a second, views included, since this session began.
     pub pairs_per_s: f64,
 }
@@ -172,6 +176,7 @@ impl<'a> Trainer<'a> {
                     return Ok(Outcome { complete: false, pairs, duration: start.elapsed() });
                 }
                 let (stage, found) = self.step(batches)?;
+                let so_far = self.found();
                 pairs += self.training.pairs as u64;
                 progress(Progress {
                     steps: self.position.epoch * batches + self.position.batch,
@@ -179,6 +184,8 @@ impl<'a> Trainer<'a> {
                     epoch: self.position.epoch + 1,
                     stage,
                     found,
+                    mean_loss: so_far.loss / self.position.batch as f64,
+                    active: so_far.active_share(),
                     pairs_per_s: pairs as f64 / start.elapsed().as_secs_f64(),
                 });
             }
@@ -196,8 +203,7 @@ impl<'a> Trainer<'a> {
     /// The figures of the epoch that ends here.
     fn epoch(&self, batches: u64, pairs_per_s: f64) -> Epoch {
         let (found, stages) = (&self.position.found, self.simulation.stages());
-        let mut sum = Comparison::default();
-        found.iter().for_each(|found| sum.add(found.sum));
+        let sum = self.found();
         let staging = self.simulation.learning().staging;
         let learned = found.iter().position(|found| found.batches > 0).filter(|_| staging == Staging::Greedy);
         let drawn = stages.iter().zip(found).filter(|_| matches!(staging, Staging::Random { .. }));
@@ -216,6 +222,13 @@ impl<'a> Trainer<'a> {
                 })
                 .collect(),
         }
+    }
+
+    /// The sum of what all stages found in the epoch at hand.
+    fn found(&self) -> Comparison {
+        let mut sum = Comparison::default();
+        self.position.found.iter().for_each(|found| sum.add(found.sum));
+        sum
     }
 
     /// Epochs of the whole run.

@@ -1,5 +1,6 @@
 //! Networks from RON: what a sound description becomes, and what is said about each thing that can be wrong with one.
 
+mod blocks;
 mod connections;
 mod feedback;
 mod numbers;
