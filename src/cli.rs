@@ -6,7 +6,7 @@ mod progress;
 mod speed;
 mod train;
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -111,7 +111,8 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // A fault report brings its own "error:" heads.
             match &error {
-                Error::Circuit(faults) => warn(faults),
+                Error::Circuit { coloured, .. } if std::io::stderr().is_terminal() => warn(coloured),
+                Error::Circuit { plain, .. } => warn(plain),
                 other => warn(&format!("error: {other}")),
             }
             ExitCode::from(if matches!(error, Error::Usage { .. }) { 2 } else { 1 })

@@ -1,6 +1,7 @@
 //! Time: a network, its state and its plan, stepping through batches.
 
 mod checkpoint;
+mod description;
 mod executor;
 mod experiment;
 mod heads;

@@ -59,7 +59,7 @@ impl EvaluateArgs {
                 }
                 (None, Some(text)) => {
                     let document = Document::new("--source", text.as_str());
-                    let source: Source = document.parse().map_err(|faults| document.error(faults, false))?;
+                    let source: Source = document.parse().map_err(|faults| document.error(faults))?;
                     source.labelled().load(Path::new("."), None)?
                 }
                 (None, None) => experiment.source().labelled().load(experiment.base(), manifest.data.as_deref())?,

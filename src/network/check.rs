@@ -4,6 +4,7 @@
 use super::projection::Window;
 use super::spec::{NetworkSpec, UnitSpec};
 use super::{Init, LinearMap};
+use crate::document::Doubts;
 use crate::fault::Fault;
 use crate::kernels::Pool;
 
@@ -18,7 +19,7 @@ pub(super) const MOST_VALUES: usize = 1 << 28;
 const LARGEST_POOL: usize = 16;
 
 /// All numbers of a description that are wrong by themselves.
-pub(super) fn numbers(spec: &NetworkSpec) -> Vec<Fault> {
+pub(super) fn numbers(spec: &NetworkSpec, doubts: &Doubts) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, unit) in &spec.units {
         let place = unit_place(name);
@@ -35,7 +36,14 @@ pub(super) fn numbers(spec: &NetworkSpec) -> Vec<Fault> {
         let place = format!("feedforward[{index}]");
         let name = projection_name(projection.name.as_ref(), &projection.from, &projection.to);
         let owner = format!("projection {name}");
-        faults.extend(map_faults(&owner, projection.map).into_iter().map(|fault| fault.within("map").within(&place)));
+        // Padding is judged by other numbers.
+        let certain = |fault: &Fault| match fault.place.as_str() {
+            "pad" => !doubts.touch(&format!("{place}.map.kernel")),
+            "output_pad" => !doubts.touch(&format!("{place}.map.stride")),
+            _ => true,
+        };
+        let wrong = map_faults(&owner, projection.map).into_iter().filter(certain);
+        faults.extend(wrong.map(|fault| fault.within("map").within(&place)));
         faults.extend(density_fault(&owner, projection.density).map(|fault| fault.within(&place)));
         let symmetric = (projection.init == Init::Symmetric).then(|| {
             let problem = format!("{owner} cannot start as a copy of itself: Symmetric copies the forward weights");

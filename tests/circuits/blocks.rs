@@ -26,7 +26,7 @@ fn faults(blocks: &str, feedback: &str) -> (String, usize) {
     let (document, spec) = read(&text);
     let teaching = Teaching { wiring: Some(Wiring::Fixed), blockwise: true, ..Teaching::default() };
     let faults = Network::build(&spec, teaching).expect_err(&text);
-    (document.error(faults.iter().map(|fault| document.locate(fault)), false).to_string(), faults.len())
+    (document.error(faults.iter().map(|fault| document.locate(fault))).to_string(), faults.len())
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use proptest::prelude::*;
+use synlocal::document::Doubts;
 use synlocal::kernels::{Pool, Transfer};
 use synlocal::network::{
     BlockSpec, FeedbackSpec, Init, LinearMap, Network, NetworkSpec, ProjectionSpec, Teaching, UnitSpec, Wiring,
@@ -141,6 +142,21 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
     )
 }
 
+/// Places that a description may have.
+fn doubt() -> impl Strategy<Value = String> {
+    let lists = prop::sample::select(&["units", "feedforward", "feedback", "blocks"][..]).prop_map(str::to_string);
+    let unit = (prop::sample::select(&["a", "b", "c", "d"][..]), prop::sample::select(&["", ".pool", ".height"][..]));
+    let fields = &["", ".from", ".to", ".map", ".map.kernel", ".plastic", ".name", ".wiring", ".partner"][..];
+    let projection = (prop::sample::select(&["feedforward", "feedback"][..]), 0..5, prop::sample::select(fields));
+    let block = (0..3, prop::sample::select(&["", ".units", ".units[0]", ".head"][..]));
+    prop_oneof![
+        lists,
+        unit.prop_map(|(name, field)| format!("units[{name:?}]{field}")),
+        projection.prop_map(|(list, index, field)| format!("{list}[{index}]{field}")),
+        block.prop_map(|(index, field)| format!("blocks[{index}]{field}")),
+    ]
+}
+
 /// Sound descriptions: an input, then units that each take convolutions from any units before, and a head.
 fn sound() -> impl Strategy<Value = NetworkSpec> {
     let unit = prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..4);
@@ -233,5 +249,28 @@ proptest! {
         let places: Vec<String> = faults.into_iter().map(|fault| fault.place).collect();
         let expected: Vec<String> = spoilt.iter().map(|index| format!("feedforward[{index}].map.stride")).collect();
         prop_assert_eq!(places, expected);
+    }
+
+    #[test]
+    fn doubts_add_no_fault(
+        mut spec in description(),
+        wired in any::<bool>(),
+        blockwise in any::<bool>(),
+        doubtful in prop::collection::vec(doubt(), 1..4),
+    ) {
+        let teaching = Teaching { wiring: wired.then_some(Wiring::Fixed), blockwise, ..Teaching::default() };
+        // What may be an input or not is taken for none.
+        for (_, unit) in spec.units.iter_mut().filter(|(name, _)| doubtful.contains(&format!("units[{name:?}]"))) {
+            *unit = UnitSpec::Unit { pool: Pool::None, transfer: Transfer::Linear };
+        }
+        let faults = Network::build(&spec, teaching).err().unwrap_or_default();
+        let mut doubts = Doubts::default();
+        doubtful.iter().for_each(|place| doubts.add(place));
+        let certain = Network::examine(&spec, &doubts, teaching).expect_err("what is doubtful is no network");
+        for fault in certain {
+            // Of a network without any input, nothing is said about what drives its units.
+            let known = faults.iter().any(|known| fault.place.starts_with(&known.place) || known.place == "units");
+            prop_assert!(known && !doubts.cover(&fault.place), "{:?} by doubts about {:?}", fault, doubtful);
+        }
     }
 }

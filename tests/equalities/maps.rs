@@ -8,7 +8,7 @@ use super::*;
 
 pub(super) fn build(text: &str, wiring: Option<Wiring>) -> Network {
     let document = Document::new("test", text);
-    let spec: NetworkSpec = document.parse().unwrap_or_else(|faults| panic!("{}", document.error(faults, false)));
+    let spec: NetworkSpec = document.parse().unwrap_or_else(|faults| panic!("{}", document.error(faults)));
     Network::build(&spec, Teaching { wiring, ..Teaching::default() })
         .unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
 }
