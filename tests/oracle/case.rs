@@ -16,18 +16,18 @@ use synlocal::network::{Network, NetworkSpec};
 use synlocal::optimizer::Optimizer;
 use synlocal::simulation::{Learning, Simulation, Staging, Targets};
 
-pub type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+pub(crate) type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
 /// A case, or why it cannot be run.
-pub type Supported<T> = Result<T, String>;
+pub(crate) type Supported<T> = Result<T, String>;
 
-pub struct Case {
-    pub spec: Value,
-    pub tensors: Tensors,
+pub(crate) struct Case {
+    pub(crate) spec: Value,
+    pub(crate) tensors: Tensors,
 }
 
 impl Case {
-    pub fn read(folder: &Path) -> Case {
+    pub(crate) fn read(folder: &Path) -> Case {
         let spec = serde_json::from_str(&fs::read_to_string(folder.join("case.json")).unwrap()).unwrap();
         let bytes = fs::read(folder.join("tensors.safetensors")).unwrap();
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -37,34 +37,34 @@ impl Case {
         Case { spec, tensors }
     }
 
-    pub fn text(&self, field: &str) -> &str {
+    pub(crate) fn text(&self, field: &str) -> &str {
         self.spec[field].as_str().unwrap_or_else(|| panic!("case.json lacks the text {field}"))
     }
 
-    pub fn input(&self, name: &str) -> &[f32] {
+    pub(crate) fn input(&self, name: &str) -> &[f32] {
         &self.tensors.get(&format!("in/{name}")).unwrap_or_else(|| panic!("no tensor in/{name}")).1
     }
 
     /// The class of each item, in a case with a supervised loss.
-    pub fn labels(&self) -> Vec<u8> {
+    pub(crate) fn labels(&self) -> Vec<u8> {
         let labels = self.tensors.get("in/labels");
         labels.map_or(Vec::new(), |(_, labels)| labels.iter().map(|&label| label as u8).collect())
     }
 
-    pub fn pairs(&self) -> usize {
+    pub(crate) fn pairs(&self) -> usize {
         self.spec["pairs"].as_u64().unwrap() as usize
     }
 }
 
 /// A circuit in the words of a circuit file, and how the case's parameters are called in it.
-pub struct Circuit {
-    pub network: Network,
-    pub learning: Learning,
+pub(crate) struct Circuit {
+    pub(crate) network: Network,
+    pub(crate) learning: Learning,
     /// From the case's projection (`v1`, `v1-v3`) to the names of the projection and of its feedback.
-    pub names: BTreeMap<String, (String, String)>,
+    pub(crate) names: BTreeMap<String, (String, String)>,
 }
 
-pub fn circuit(case: &Case, optimizer: Optimizer) -> Supported<Circuit> {
+pub(crate) fn circuit(case: &Case, optimizer: Optimizer) -> Supported<Circuit> {
     let rule = match case.text("rule") {
         "bp" => Rule::Bp,
         "rf" => Rule::Rf,
@@ -128,7 +128,7 @@ pub fn circuit(case: &Case, optimizer: Optimizer) -> Supported<Circuit> {
     Ok(Circuit { network, learning, names })
 }
 
-pub fn unit(layer: &Value) -> Supported<String> {
+pub(crate) fn unit(layer: &Value) -> Supported<String> {
     let steps: Vec<&str> = layer["then"].as_array().into_iter().flatten().map(|step| step.as_str().unwrap()).collect();
     let pool = |step: &str| {
         Some(format!(
@@ -165,7 +165,7 @@ pub fn unit(layer: &Value) -> Supported<String> {
     found.ok_or(format!("steps {steps:?}"))
 }
 
-pub fn map_of(layer: &Value, bias: bool) -> Supported<String> {
+pub(crate) fn map_of(layer: &Value, bias: bool) -> Supported<String> {
     let size = |map: &Value, field: &str, default: u64| map[field].as_u64().unwrap_or(default);
     if let conv = &layer["conv"]
         && conv.is_object()
@@ -180,7 +180,7 @@ pub fn map_of(layer: &Value, bias: bool) -> Supported<String> {
     Err(format!("map of {}", layer["name"]))
 }
 
-pub fn loss(spec: &Value) -> Supported<Loss> {
+pub(crate) fn loss(spec: &Value) -> Supported<Loss> {
     let number = |field: &str| spec[field].as_f64().unwrap() as f32;
     let margins = || (number("pos_margin"), number("neg_margin"));
     Ok(match spec["kind"].as_str().unwrap() {
@@ -208,7 +208,7 @@ pub fn loss(spec: &Value) -> Supported<Loss> {
 
 impl Circuit {
     /// The engine's name of a parameter of the case, such as `v1.weight`.
-    pub fn name(&self, parameter: &str) -> String {
+    pub(crate) fn name(&self, parameter: &str) -> String {
         let (label, kind) = parameter.rsplit_once('.').unwrap();
         if let Some(label) = label.strip_suffix(".inverse") {
             return format!("{}.{}", self.names[label].1, if kind == "weight" { "inverse" } else { kind });
@@ -217,7 +217,7 @@ impl Circuit {
         format!("{}.{kind}", if kind == "feedback" { feedback } else { projection })
     }
 
-    pub fn simulation(&self, case: &Case) -> Simulation {
+    pub(crate) fn simulation(&self, case: &Case) -> Simulation {
         let mut simulation = Simulation::new(self.network.clone(), self.learning.clone(), case.pairs(), 0).unwrap();
         for (name, (_, values)) in &case.tensors {
             let Some(parameter) = name.strip_prefix("in/param/") else { continue };

@@ -15,7 +15,7 @@ use synlocal::simulation::{Batch, Simulation};
 use super::case::{Case, Circuit, Supported, Tensors, circuit};
 
 /// One step of each stage (all at once, or block by block): activities, errors, changes and loss.
-pub fn learning_step(case: &Case) -> Supported<Tensors> {
+pub(crate) fn learning_step(case: &Case) -> Supported<Tensors> {
     // With a rate of 1 learned feedback moves by the very derivative that the rule uses.
     let circuit = circuit(case, Optimizer::Sgd { rate: 1.0, momentum: 0.0 })?;
     let before = circuit.simulation(case);
@@ -94,7 +94,7 @@ pub fn learning_step(case: &Case) -> Supported<Tensors> {
 }
 
 /// One step of difference target propagation: activities, targets, reconstructions, changes and losses.
-pub fn target_propagation(case: &Case) -> Supported<Tensors> {
+pub(crate) fn target_propagation(case: &Case) -> Supported<Tensors> {
     let circuit = circuit(case, Optimizer::Sgd { rate: 1.0, momentum: 0.0 })?;
     let mut simulation = circuit.simulation(case);
     let network = &circuit.network;
@@ -148,7 +148,7 @@ pub fn target_propagation(case: &Case) -> Supported<Tensors> {
 }
 
 /// Several optimiser steps: the last weights and the loss of each step.
-pub fn trajectory(case: &Case) -> Supported<Tensors> {
+pub(crate) fn trajectory(case: &Case) -> Supported<Tensors> {
     let optimizer = &case.spec["optimizer"];
     let rate = optimizer["lr"].as_f64().unwrap() as f32;
     let optimizer = match optimizer["kind"].as_str().unwrap() {
@@ -176,7 +176,7 @@ pub fn trajectory(case: &Case) -> Supported<Tensors> {
 
 /// Feedback of the lowest projection carries nothing, so the engine does not keep it. Fixed feedback would be what it
 /// was; learned feedback would differ from the forward weights by what it differed from them at first.
-pub fn unused_feedback(case: &Case, circuit: &Circuit, simulation: &Simulation, parameter: &str) -> Vec<f32> {
+pub(crate) fn unused_feedback(case: &Case, circuit: &Circuit, simulation: &Simulation, parameter: &str) -> Vec<f32> {
     let label = parameter.strip_suffix(".feedback").unwrap();
     let first = case.input(&format!("param/{parameter}"));
     let first_weight = case.input(&format!("param/{label}.weight"));
@@ -188,7 +188,7 @@ pub fn unused_feedback(case: &Case, circuit: &Circuit, simulation: &Simulation, 
 }
 
 /// The deformation of each image by given parameters.
-pub fn deformation(case: &Case) -> Supported<Tensors> {
+pub(crate) fn deformation(case: &Case) -> Supported<Tensors> {
     let dims = &case.tensors["in/image"].0;
     let shape = Shape::new(dims[1], dims[2], dims[3]);
     let padding = match case.text("padding") {
