@@ -191,8 +191,15 @@ impl State {
     }
 
     /// The error-computing layer sets the current activity of `unit` against the stored one of `memory`, or against
-    /// `labels`.
-    pub(crate) fn compare(&mut self, unit: UnitId, memory: UnitId, loss: &Loss, labels: &[u8]) -> Comparison {
+    /// `labels`. Where `memory` has a target, `stored_step` is the length of the step there against its error.
+    pub(crate) fn compare(
+        &mut self,
+        unit: UnitId,
+        memory: UnitId,
+        loss: &Loss,
+        stored_step: f32,
+        labels: &[u8],
+    ) -> Comparison {
         let shape = self.units[unit.0].layout.shape;
         let (values, samples) = (self.samples * shape.len(), self.samples);
         let learns = loss.stored_view() == StoredView::Learns;
@@ -216,6 +223,7 @@ impl State {
         };
         tell(unit, View::Current, current_error);
         if learns {
+            stored_error.iter_mut().for_each(|error| *error *= stored_step);
             tell(memory, View::Stored, stored_error);
         }
         found
