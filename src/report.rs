@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Dataset, Images};
 use crate::evaluate::Accuracy;
 use crate::locality::{Tally, Work};
-use crate::network::Network;
+use crate::network::{Network, Wiring};
 use crate::schedule::Line;
 
 /// The result of a run: what `summary.json` holds.
@@ -174,7 +174,7 @@ pub struct Speed {
 pub struct EdgeWork {
     /// The projection.
     pub edge: String,
-    /// `drive`, `carry` or `learn`.
+    /// `drive`, `carry`, `learn`, or `invert`, which counts what an inverse learns too.
     pub verb: String,
     /// Computed.
     pub done: u64,
@@ -186,7 +186,11 @@ impl EdgeWork {
     /// What `tally` says, by name; verbs in which a projection had nothing to do are left out.
     pub fn list(network: &Network, tally: &Tally) -> Vec<EdgeWork> {
         let forward = || network.feedforward().iter().map(|projection| projection.name.as_str());
-        let feedback = network.feedback().iter().map(|feedback| feedback.name.as_str());
+        let feedback = |inverts: bool| {
+            let pairs = network.feedback().iter().zip(&tally.carry);
+            let wired = pairs.filter(move |(feedback, _)| (feedback.wiring == Wiring::Inverse) == inverts);
+            wired.map(|(feedback, work)| (feedback.name.as_str(), work))
+        };
         let of = |verb: &'static str| {
             move |(edge, work): (&str, &Work)| EdgeWork {
                 edge: edge.to_string(),
@@ -198,7 +202,8 @@ impl EdgeWork {
         forward()
             .zip(&tally.drive)
             .map(of("drive"))
-            .chain(feedback.zip(&tally.carry).map(of("carry")))
+            .chain(feedback(true).map(of("invert")))
+            .chain(feedback(false).map(of("carry")))
             .chain(forward().zip(&tally.learn).map(of("learn")))
             .filter(|work| work.done + work.skipped > 0)
             .collect()

@@ -184,6 +184,7 @@ impl State {
         let upper = &self.units[ends.from.0];
         let (Some(inverse), Some(weights)) = (&mut synapses.inverse, &synapses.weights) else { return };
         let (layout, events) = (inverse.packet_layout, &inverse.events[..samples]);
+        synapses.work.add(events, inverse.pairing.multiply_adds());
         let pre = &upper.trace(View::Probe).activity[..samples * upper.layout.sample()];
         let synapse = Synapse {
             pre: Signal::new(pre, upper.layout, None),

@@ -69,7 +69,7 @@ pub struct Provision<'a> {
 pub struct Tally {
     /// Feedforward projections driving.
     pub drive: Vec<Work>,
-    /// Feedback projections carrying.
+    /// Feedback projections carrying; inverses inverting, and learning to.
     pub carry: Vec<Work>,
     /// Feedforward projections learning.
     pub learn: Vec<Work>,
@@ -121,7 +121,12 @@ impl State {
             // Plain and packed, forward and back, with change and moments.
             7 * projection.map.weights(network.unit(projection.from).shape)
         });
-        4 * (activities.sum::<u128>() + weights.sum::<u128>())
+        let inverses = network.feedback().iter().filter(|feedback| feedback.wiring == Wiring::Inverse).map(|inverse| {
+            // The probes of both ends; drive, two images, error and packet below.
+            let (upper, lower) = (network.unit(inverse.from).shape.len(), network.unit(inverse.to).shape.len());
+            samples as u128 * (upper + 6 * lower) as u128
+        });
+        4 * (activities.sum::<u128>() + weights.sum::<u128>() + inverses.sum::<u128>())
     }
 
     /// The most samples that a batch can have.
