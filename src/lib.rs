@@ -6,7 +6,7 @@
 //! behind each door a **kernel** works on plain slices, over a batch, on all cores. A synapse is only ever handed its
 //! two ends.
 //!
-//! Nine verbs are the engine's whole language:
+//! Eleven verbs are the engine's whole language:
 //!
 //! | verb | what happens |
 //! |---|---|
@@ -19,6 +19,8 @@
 //! | carry | a feedback projection delivers error events downwards through its own weights |
 //! | learn | a synapse population turns pre-activity and post-error into a change |
 //! | apply | the optimiser folds the change into the weights |
+//! | perturb | a unit's activity is disturbed by noise, so that an inverse can learn from what follows |
+//! | invert | a learned inverse says what the unit below it would be: of a disturbed one, or of one on target |
 //!
 //! The modules, each of which uses only what stands below it:
 //!
