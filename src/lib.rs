@@ -19,8 +19,8 @@
 //! | carry | a feedback projection delivers error events downwards through its own weights |
 //! | learn | a synapse population turns pre-activity and post-error into a change |
 //! | apply | the optimiser folds the change into the weights |
-//! | perturb | a unit's activity is disturbed, so that an inverse has something to bring back |
-//! | invert | an inverse says what the lower unit did, or should do, from what the upper one does, or should do |
+//! | perturb | a unit's activity is disturbed by noise, so that an inverse can learn from what follows |
+//! | invert | a learned inverse says what the unit below it would be: of a disturbed one, or of one on target |
 //!
 //! The modules, each of which uses only what stands below it:
 //!

@@ -69,7 +69,7 @@ pub struct Provision<'a> {
 pub struct Tally {
     /// Feedforward projections driving.
     pub drive: Vec<Work>,
-    /// Feedback projections carrying.
+    /// Feedback projections carrying; inverses inverting, and learning to.
     pub carry: Vec<Work>,
     /// Feedforward projections learning.
     pub learn: Vec<Work>,
@@ -122,7 +122,12 @@ impl State {
             // Plain and packed, forward and back, with change and moments; a byte for each synapse that may be absent.
             7 * weights + if projection.density < 1.0 { weights / 4 } else { 0 }
         });
-        4 * (activities.sum::<u128>() + weights.sum::<u128>())
+        let inverses = network.feedback().iter().filter(|feedback| feedback.wiring == Wiring::Inverse).map(|inverse| {
+            // The probes of both ends; drive, two images, error and packet below.
+            let (upper, lower) = (network.unit(inverse.from).shape.len(), network.unit(inverse.to).shape.len());
+            samples as u128 * (upper + 6 * lower) as u128
+        });
+        4 * (activities.sum::<u128>() + weights.sum::<u128>() + inverses.sum::<u128>())
     }
 
     /// The most samples that a batch can have.
@@ -192,8 +197,15 @@ impl State {
     }
 
     /// The error-computing layer sets the current activity of `unit` against the stored one of `memory`, or against
-    /// `labels`.
-    pub(crate) fn compare(&mut self, unit: UnitId, memory: UnitId, loss: &Loss, labels: &[u8]) -> Comparison {
+    /// `labels`. Where `memory` has a target, `stored_step` is the length of the step there against its error.
+    pub(crate) fn compare(
+        &mut self,
+        unit: UnitId,
+        memory: UnitId,
+        loss: &Loss,
+        stored_step: f32,
+        labels: &[u8],
+    ) -> Comparison {
         let shape = self.units[unit.0].layout.shape;
         let (values, samples) = (self.samples * shape.len(), self.samples);
         let learns = loss.stored_view() == StoredView::Learns;
@@ -217,6 +229,7 @@ impl State {
         };
         tell(unit, View::Current, current_error);
         if learns {
+            stored_error.iter_mut().for_each(|error| *error *= stored_step);
             tell(memory, View::Stored, stored_error);
         }
         found

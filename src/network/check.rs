@@ -54,6 +54,11 @@ pub(super) fn numbers(spec: &NetworkSpec, doubts: &Doubts) -> Vec<Fault> {
     for (index, feedback) in spec.feedback.iter().enumerate() {
         let place = format!("feedback[{index}]");
         faults.extend(feedback.init.and_then(init_fault).map(|fault| fault.within(&place)));
+        let name = projection_name(feedback.name.as_ref(), &feedback.from, &feedback.to);
+        // A map of its own; a partner's was looked at already.
+        let own = feedback.map.filter(|map| spec.feedforward.iter().all(|projection| projection.map != *map));
+        let wrong = own.map_or(Vec::new(), |map| map_faults(&format!("feedback {name}"), map));
+        faults.extend(wrong.into_iter().map(|fault| fault.within("map").within(&place)));
     }
     faults
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{align_right, grouped, plain_table};
 use crate::locality::{Tally, Work};
-use crate::network::Network;
+use crate::network::{Network, Wiring};
 
 /// How fast learning steps are: what `synlocal speed --json` prints.
 #[derive(Debug, Clone, Serialize)]
@@ -61,7 +61,7 @@ pub struct StepSpeed {
 pub struct EdgeWork {
     /// The projection.
     pub edge: String,
-    /// `drive`, `carry` or `learn`.
+    /// `drive`, `carry`, `learn`, or `invert`, which counts what an inverse learns too.
     pub verb: String,
     /// Computed.
     pub done: u64,
@@ -73,7 +73,11 @@ impl EdgeWork {
     /// What `tally` says, by name; verbs in which a projection had nothing to do are left out.
     pub fn list(network: &Network, tally: &Tally) -> Vec<EdgeWork> {
         let forward = || network.feedforward().iter().map(|projection| projection.name.as_str());
-        let feedback = network.feedback().iter().map(|feedback| feedback.name.as_str());
+        let feedback = |inverts: bool| {
+            let pairs = network.feedback().iter().zip(&tally.carry);
+            let wired = pairs.filter(move |(feedback, _)| (feedback.wiring == Wiring::Inverse) == inverts);
+            wired.map(|(feedback, work)| (feedback.name.as_str(), work))
+        };
         let of = |verb: &'static str| {
             move |(edge, work): (&str, &Work)| EdgeWork {
                 edge: edge.to_string(),
@@ -85,7 +89,8 @@ impl EdgeWork {
         forward()
             .zip(&tally.drive)
             .map(of("drive"))
-            .chain(feedback.zip(&tally.carry).map(of("carry")))
+            .chain(feedback(true).map(of("invert")))
+            .chain(feedback(false).map(of("carry")))
             .chain(forward().zip(&tally.learn).map(of("learn")))
             .filter(|work| work.done + work.skipped > 0)
             .collect()
