@@ -38,12 +38,18 @@ pub struct Summary {
     pub updates: u64,
     /// Pairs learned from a second, views included, in the last session.
     pub pairs_per_s: f64,
+    /// Seconds of training, views included, at the rates of its epochs: an interruption adds nothing.
+    pub training_s: f64,
+    /// Multiply-adds that events asked for while it learned, for each pair.
+    pub multiply_adds: f64,
     /// Mean loss of a batch in the last epoch; none without training.
     pub loss: Option<f64>,
     /// The unit that was read out.
     pub unit: String,
     /// Read-out of the trained encoder.
     pub readout: Accuracy,
+    /// A digest of all that the next two depend on.
+    pub floors: String,
     /// Read-out of the encoder with its first weights.
     pub untrained: Accuracy,
     /// Read-out of raw pixels.

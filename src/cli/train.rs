@@ -44,6 +44,7 @@ impl TrainArgs {
                 data: self.data.clone(),
                 isa: self.machine.isa.as_deref().map(Isa::named).transpose()?,
                 force: self.force,
+                ..Options::default()
             };
             train(&match &self.resume {
                 Some(run) => self.resume(run, &options)?,
