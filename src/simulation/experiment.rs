@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::run::Manifest;
 use super::staging;
-use super::{Simulation, Stage, Staging, check_input, heads, trainer};
+use super::{Published, Simulation, Stage, Staging, check_input, heads, trainer};
 use crate::data::{Dataset, Source, Views};
 use crate::document::{Document, Report};
 use crate::error::{Error, Result};
@@ -180,6 +180,8 @@ struct Description {
     training: Training,
     #[serde(default)]
     readout: Readout,
+    #[serde(default)]
+    published: Option<Published>,
 }
 
 /// An experiment that was read and found legal.
@@ -226,6 +228,18 @@ impl Experiment {
             ));
         }
         Ok(experiment)
+    }
+
+    /// The same experiment, changed by `assignments`; its relative paths start where they did.
+    ///
+    /// # Errors
+    /// An assignment leads nowhere, or the faults of the changed experiment.
+    pub fn changed(&self, assignments: &[String]) -> Result<Experiment> {
+        let mut document = Document::new("experiment", self.text.as_str());
+        for assignment in assignments {
+            document.set(assignment)?;
+        }
+        Experiment::read(document, self.base.clone())
     }
 
     fn read(mut document: Document, base: PathBuf) -> Result<Experiment> {
@@ -325,6 +339,11 @@ impl Experiment {
         &self.description.readout
     }
 
+    /// What was published for it, if its file cites anything.
+    pub fn published(&self) -> Option<&Published> {
+        self.description.published.as_ref()
+    }
+
     /// The unit that is read out.
     pub fn readout_unit(&self) -> UnitId {
         self.readout_unit
@@ -410,6 +429,8 @@ impl Description {
             ));
         }
         faults.extend(Fault::unless_positive("readout.rate", self.readout.rate));
+        let published = self.published.as_ref().map_or_else(Vec::new, Published::faults);
+        faults.extend(within("published", published));
         faults
     }
 
