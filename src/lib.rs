@@ -25,6 +25,7 @@
 //! | | |
 //! |---|---|
 //! | [`cli`] | words |
+//! | [`table`] | series of runs |
 //! | [`session`] | runs |
 //! | [`evaluate`], [`report`] | judgement |
 //! | [`simulation`] (and [`data`]) | time |
@@ -33,7 +34,7 @@
 //! | [`locality`] | what may be seen |
 //! | [`network`], [`loss`], [`optimizer`] | structure, error at the top, step |
 //! | [`kernels`] | arithmetic on slices |
-//! | [`document`], [`fault`], [`error`], [`shape`], [`rng`] | the ground |
+//! | [`document`], [`fault`], [`error`], [`shape`], [`rng`], [`statistics`] | the ground |
 
 pub mod cli;
 pub mod data;
@@ -53,6 +54,8 @@ pub mod schedule;
 pub mod session;
 pub mod shape;
 pub mod simulation;
+pub mod statistics;
+pub mod table;
 
 pub use error::{Error, Result};
 

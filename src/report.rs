@@ -299,7 +299,7 @@ fn bar(percent: f64, width: usize) -> String {
 }
 
 /// A number with a thin group of three digits at a time.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
