@@ -1,5 +1,6 @@
 //! The command line: words in, words and files out. Everything else is the library's.
 
+mod distances;
 mod evaluate;
 mod plan;
 mod progress;
@@ -38,6 +39,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Run experiments over seeds, one after another, and set their read-outs side by side.
     Table(table::TableArgs),
+    /// Measure how far apart a run's embeddings of one image and of two are, before and after training.
+    Distances(distances::DistancesArgs),
     /// Print the steps of one learning step, with shapes and multiply-adds.
     Plan(plan::PlanArgs),
     /// Time learning steps on random views.
@@ -113,8 +116,7 @@ pub fn run() -> ExitCode {
         Command::Train(args) => args.run(),
         Command::Evaluate(args) => args.run(),
         Command::Table(args) => args.run(),
- args.run(),
-=> args.run(),
+        Command::Distances(args) => args.run(),
         Command::Plan(args) => args.run(),
         Command::Speed(args) => args.run(),
     };

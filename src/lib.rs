@@ -27,7 +27,7 @@
 //! | [`cli`] | words |
 //! | [`table`] | series of runs |
 //! | [`session`] | runs |
-//! | [`evaluate`], [`report`] | judgement |
+//! | [`evaluate`], [`distances`], [`report`] | judgement |
 //! | [`simulation`] (and [`data`]) | time |
 //! | [`schedule`] | order |
 //! | [`learning`] | plasticity |
@@ -38,6 +38,7 @@
 
 pub mod cli;
 pub mod data;
+pub mod distances;
 pub mod document;
 pub mod error;
 pub mod evaluate;

@@ -1,8 +1,11 @@
 //! Results for people and machines: the summary of a run, the figures of a speed measurement, and their tables.
 
+mod distances;
 mod picture;
 
 use std::fmt;
+
+pub use distances::DistanceReport;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::{Deserialize, Serialize};

@@ -11,6 +11,9 @@ const HEIGHT: f64 = 280.0;
 const CURVE: [f64; 4] = [62.0, 46.0, 280.0, 180.0];
 const BARS: [f64; 4] = [420.0, 46.0, 310.0, 180.0];
 
+/// Left, top, width and height.
+pub(super) type Frame = [f64; 4];
+
 impl Summary {
     /// Draws the run: `losses` is the mean loss of a batch in each epoch.
     pub fn picture(&self, losses: &[f64]) -> String {
@@ -95,14 +98,14 @@ fn bars(svg: &mut String, chance: f64, rows: [(String, f64, &str); 3]) {
     text(svg, [left + width, top + height + 16.0], "end", false, "100");
 }
 
-fn frame(svg: &mut String, [left, top, width, height]: [f64; 4]) {
+pub(super) fn frame(svg: &mut String, [left, top, width, height]: Frame) {
     let _ = writeln!(
         svg,
         "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"none\" stroke=\"#ccc\"/>"
     );
 }
 
-fn text(svg: &mut String, [x, y]: [f64; 2], anchor: &str, bold: bool, words: &str) {
+pub(super) fn text(svg: &mut String, [x, y]: [f64; 2], anchor: &str, bold: bool, words: &str) {
     let weight = if bold { " font-weight=\"bold\"" } else { "" };
     let words = words.replace('&', "&amp;").replace('<', "&lt;");
     let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{weight}>{words}</text>");
