@@ -27,18 +27,20 @@
 //! | | |
 //! |---|---|
 //! | [`cli`] | words |
+//! | [`table`] | series of runs |
 //! | [`session`] | runs |
-//! | [`evaluate`], [`report`] | judgement |
+//! | [`evaluate`], [`distances`], [`report`] | judgement |
 //! | [`simulation`] (and [`data`]) | time |
 //! | [`schedule`] | order |
 //! | [`learning`] | plasticity |
 //! | [`locality`] | what may be seen |
 //! | [`network`], [`loss`], [`optimizer`] | structure, error at the top, step |
 //! | [`kernels`] | arithmetic on slices |
-//! | [`document`], [`fault`], [`error`], [`shape`], [`rng`] | the ground |
+//! | [`document`], [`fault`], [`error`], [`shape`], [`rng`], [`statistics`] | the ground |
 
 pub mod cli;
 pub mod data;
+pub mod distances;
 pub mod document;
 pub mod error;
 pub mod evaluate;
@@ -55,6 +57,8 @@ pub mod schedule;
 pub mod session;
 pub mod shape;
 pub mod simulation;
+pub mod statistics;
+pub mod table;
 
 pub use error::{Error, Result};
 

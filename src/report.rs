@@ -1,9 +1,12 @@
 //! Results for people and machines: the summary of a run, the figures of a speed measurement, and their tables.
 
+mod distances;
 mod picture;
 mod speed;
 
 use std::fmt;
+
+pub use distances::DistanceReport;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::{Deserialize, Serialize};
@@ -38,6 +41,10 @@ pub struct Summary {
     pub updates: u64,
     /// Pairs learned from a second, views included, in the last session.
     pub pairs_per_s: f64,
+    /// Seconds of training, views included, at the rates of its epochs: an interruption adds nothing.
+    pub training_s: f64,
+    /// Multiply-adds that events asked for while it learned, for each pair.
+    pub multiply_adds: f64,
     /// Mean loss of a batch in the last epoch; none without training.
     pub loss: Option<f64>,
     /// The unit that was read out.
@@ -47,6 +54,8 @@ pub struct Summary {
     /// Read-out of each block of the trained encoder, where blocks learn apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocks: Vec<BlockReadout>,
+    /// A digest of all that the next two depend on.
+    pub floors: String,
     /// Read-out of the encoder with its first weights.
     pub untrained: Accuracy,
     /// Read-out of raw pixels.
@@ -213,7 +222,7 @@ fn bar(percent: f64, width: usize) -> String {
 }
 
 /// A number with a thin group of three digits at a time.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -38,7 +38,7 @@ use metrics::Metrics;
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::evaluate::{Features, read_out, read_out_unit};
+use crate::evaluate::{Accuracy, Features, read_out, read_out_unit};
 use crate::kernels::Isa;
 use crate::report::{BlockReadout, Summary};
 use crate::simulation::{
@@ -56,6 +56,39 @@ pub struct Options {
     pub isa: Option<Isa>,
     /// Whether a start may replace a run.
     pub force: bool,
+    /// Read-outs of floors that other runs have found: one that fits is not found again.
+    pub floors: Vec<Floors>,
+}
+
+/// What an encoder stands beside, which is the same for every way of learning.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Floors {
+    /// What they depend on: see [`Floors::digest`].
+    pub digest: String,
+    /// Read-out of the encoder with its first weights.
+    pub untrained: Accuracy,
+    /// Read-out of raw pixels.
+    pub pixels: Accuracy,
+}
+
+impl Floors {
+    /// A digest of all that the floors of an experiment depend on when it is read out on the data set with the digest
+    /// `dataset`: feedforward circuit, seed, read-out, images and rounding. Equal digests, equal floors.
+    pub fn digest(experiment: &Experiment, dataset: &str, isa: Isa) -> String {
+        let (network, training) = (experiment.network(), experiment.training());
+        let circuit = (network.units(), network.feedforward(), experiment.readout_unit(), experiment.readout());
+        let text = format!(
+            "{:?}",
+            (env!("CARGO_PKG_VERSION"), circuit, training.seed, training.pairs, dataset, isa.to_string())
+        );
+        blake3::hash(text.as_bytes()).to_hex()[..16].to_string()
+    }
+}
+
+impl From<&Summary> for Floors {
+    fn from(summary: &Summary) -> Floors {
+        Floors { digest: summary.floors.clone(), untrained: summary.untrained.clone(), pixels: summary.pixels.clone() }
+    }
 }
 
 /// What a session is at, as its watcher is told.
@@ -115,6 +148,7 @@ pub struct Session {
     manifest: Manifest,
     dataset: Dataset,
     isa: Isa,
+    known: Vec<Floors>,
 }
 
 impl Session {
@@ -137,7 +171,7 @@ impl Session {
             isa: isa.to_string(),
         };
         let directory = RunDirectory::create(out, experiment.text(), &manifest, options.force)?;
-        Ok(Session { directory, experiment, manifest, dataset, isa })
+        Ok(Session { directory, experiment, manifest, dataset, isa, known: options.floors.clone() })
     }
 
     /// Goes on with the unfinished run in the folder `run`, to the same result as if it had never stopped.
@@ -159,7 +193,7 @@ impl Session {
             ));
         }
         let isa = options.isa.map_or_else(|| Isa::named(&manifest.isa), Ok)?;
-        Ok(Session { directory, experiment, manifest, dataset, isa })
+        Ok(Session { directory, experiment, manifest, dataset, isa, known: options.floors.clone() })
     }
 
     /// What the run follows.
@@ -241,18 +275,33 @@ impl Session {
         let updates = trained.state().updates();
         // Two encoders at a time might not fit beside the features.
         drop(trained);
-        let untrained = of_unit(&mut experiment.simulation(self.isa), unit, Subject::Untrained)?;
-        tell(Subject::Pixels, 0)?;
-        let pixels = read_out(
-            self.isa,
-            &Features::pixels(&dataset.train, dataset.shape),
-            &Features::pixels(&dataset.test, dataset.shape),
-            dataset.classes.len(),
-            settings,
-            training.seed,
-            &mut |epoch| tell(Subject::Pixels, epoch),
-        )?;
+        let digest = Floors::digest(experiment, &self.manifest.dataset, self.isa);
+        let Floors { digest, untrained, pixels } = match self.known.iter().find(|floors| floors.digest == digest) {
+            Some(floors) => floors.clone(),
+            None => Floors {
+                digest,
+                untrained: of_unit(&mut experiment.simulation(self.isa), unit, Subject::Untrained)?,
+                pixels: {
+                    tell(Subject::Pixels, 0)?;
+                    read_out(
+                        self.isa,
+                        &Features::pixels(&dataset.train, dataset.shape),
+                        &Features::pixels(&dataset.test, dataset.shape),
+                        dataset.classes.len(),
+                        settings,
+                        training.seed,
+                        &mut |epoch| tell(Subject::Pixels, epoch),
+                    )?
+                },
+            },
+        };
         let epochs = metrics.epochs()?;
+        // The images that are left after the last whole batch of an epoch rest.
+        let pairs_an_epoch = (dataset.viewed().len() / training.pairs * training.pairs) as f64;
+        // Metrics can lack epochs that a killed process wrote, and rates those that it had done: the others stand for
+        // them.
+        let seconds = epochs.iter().filter(|epoch| epoch.pairs_per_s > 0.0).map(|epoch| epoch.pairs_per_s.recip());
+        let multiply_adds = epochs.iter().map(|epoch| epoch.multiply_adds as f64 / pairs_an_epoch);
         let summary = Summary {
             version: env!("CARGO_PKG_VERSION").to_string(),
             name: self.manifest.name.clone(),
@@ -264,11 +313,14 @@ impl Session {
             pairs: training.pairs,
             epochs: training.epochs,
             updates,
+            training_s: (updates * training.pairs as u64) as f64 * mean(seconds.collect()),
+            multiply_adds: mean(multiply_adds.collect()),
             pairs_per_s: median(epochs.iter().map(|epoch| epoch.pairs_per_s).collect()),
             loss: epochs.last().map(|epoch| epoch.loss),
             unit: experiment.network().unit(unit).name.clone(),
             readout,
             blocks,
+            floors: digest,
             untrained,
             pixels,
         };
@@ -311,6 +363,11 @@ pub fn complete(
     let summary = serde_json::from_str(&text)
         .map_err(|error| Error::file(&file, format!("is damaged: {error}"), "delete it and go on with its run"))?;
     Ok(End::Finished(summary))
+}
+
+/// The mean; 0 of none.
+fn mean(values: Vec<f64>) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
 /// The middle value; 0 of none.

@@ -6,6 +6,7 @@ mod executor;
 mod experiment;
 mod heads;
 mod memory;
+mod published;
 mod readout;
 mod run;
 mod staging;
@@ -13,8 +14,11 @@ mod trainer;
 
 pub use checkpoint::{Found, Position};
 pub use experiment::{Experiment, Learning, Targets, Training};
+pub use published::Published;
 pub use readout::Readout;
-pub use run::{Manifest, RunDirectory, checkpoint_of, experiment_of, holds_run, read_manifest, summary_of};
+pub use run::{
+    Manifest, RunDirectory, checkpoint_of, distances_of, experiment_of, holds_run, read_manifest, summary_of,
+};
 pub(crate) use run::{write_atomically, write_json};
 pub use staging::{Draw, Stage, Staging};
 pub use trainer::{BlockEpoch, Epoch, Outcome, Progress, Trainer};

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Ending, MachineArgs, progress, say, say_json};
+use super::{Ending, MachineArgs, progress, read_source, say, say_json};
 use crate::data::Source;
-use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::evaluate::read_out_unit;
 use crate::fault::did_you_mean;
@@ -57,11 +56,7 @@ impl EvaluateArgs {
                     let source = if found.name() == experiment.source().name() { experiment.source() } else { &found };
                     source.labelled().load(folder, Some(folder))?
                 }
-                (None, Some(text)) => {
-                    let document = Document::new("--source", text.as_str());
-                    let source: Source = document.parse().map_err(|faults| document.error(faults))?;
-                    source.labelled().load(Path::new("."), None)?
-                }
+                (None, Some(text)) => read_source("--source", text)?.labelled().load(Path::new("."), None)?,
                 (None, None) => experiment.source().labelled().load(experiment.base(), manifest.data.as_deref())?,
             };
             let dataset = dataset.seen_through(experiment.views());

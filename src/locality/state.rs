@@ -75,6 +75,13 @@ pub struct Tally {
     pub learn: Vec<Work>,
 }
 
+impl Tally {
+    /// Multiply-adds done by all projections in all verbs.
+    pub fn done(&self) -> u64 {
+        [&self.drive, &self.carry, &self.learn].into_iter().flatten().map(|work| work.done).sum()
+    }
+}
+
 impl State {
     /// The state of `network` before it has seen anything, with first weights drawn from the seed.
     pub fn new(network: &Network, provision: &Provision<'_>) -> State {

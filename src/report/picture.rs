@@ -20,7 +20,7 @@ const ROW: f64 = 36.0;
 const MOST_DOTS: usize = 60;
 
 /// Left, top, width and height.
-type Frame = [f64; 4];
+pub(super) type Frame = [f64; 4];
 
 impl Summary {
     /// Draws the run from its metrics, with a curve of its own for each block that learned after another.
@@ -117,14 +117,14 @@ fn bars(svg: &mut String, panel: Frame, chance: f64, rows: &[(String, f64, &str)
     text(svg, [left + width, top + height + 16.0], "end", false, "100");
 }
 
-fn frame(svg: &mut String, [left, top, width, height]: Frame) {
+pub(super) fn frame(svg: &mut String, [left, top, width, height]: Frame) {
     let _ = writeln!(
         svg,
         "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"none\" stroke=\"#ccc\"/>"
     );
 }
 
-fn text(svg: &mut String, [x, y]: [f64; 2], anchor: &str, bold: bool, words: &str) {
+pub(super) fn text(svg: &mut String, [x, y]: [f64; 2], anchor: &str, bold: bool, words: &str) {
     let weight = if bold { " font-weight=\"bold\"" } else { "" };
     let words = words.replace('&', "&amp;").replace('<', "&lt;");
     let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{weight}>{words}</text>");

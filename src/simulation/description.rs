@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::Readout;
 use super::experiment::{Learning, Training};
 use super::heads;
+use super::{Published, Readout};
 use crate::data::{Source, Views};
 use crate::document::{Document, Doubts, Report, Survey};
 use crate::error::Result;
@@ -25,6 +25,8 @@ pub(super) struct Description {
     pub(super) training: Training,
     #[serde(default)]
     pub(super) readout: Readout,
+    #[serde(default)]
+    pub(super) published: Option<Published>,
 }
 
 /// An experiment without faults.
@@ -83,6 +85,8 @@ impl Description {
             faults.push(Fault::new("learning.heads", problem, "remove heads, or learn EndToEnd"));
         }
         faults.extend(Training::pairs_fault(self.training.pairs));
+        let published = self.published.as_ref().map_or_else(Vec::new, Published::faults);
+        faults.extend(within("published", published));
         faults.retain(|fault| !doubts.touch(&fault.place));
         faults
     }

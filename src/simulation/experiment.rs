@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::description::{Described, Description};
 use super::run::Manifest;
 use super::staging;
-use super::{Readout, Simulation, Stage, Staging, check_input, heads, trainer};
+use super::{Published, Readout, Simulation, Stage, Staging, check_input, heads, trainer};
 use crate::data::{Dataset, Source, Views};
 use crate::document::Document;
 use crate::error::{Error, Result};
@@ -191,6 +191,18 @@ impl Experiment {
         Ok(experiment)
     }
 
+    /// The same experiment, changed by `assignments`; its relative paths start where they did.
+    ///
+    /// # Errors
+    /// An assignment leads nowhere, or the faults of the changed experiment.
+    pub fn changed(&self, assignments: &[String]) -> Result<Experiment> {
+        let mut document = Document::new("experiment", self.text.as_str());
+        for assignment in assignments {
+            document.set(assignment)?;
+        }
+        Experiment::read(document, self.base.clone())
+    }
+
     fn read(mut document: Document, base: PathBuf) -> Result<Experiment> {
         let Described { description, network, shared, readout_unit } = Description::read(&mut document)?;
         // A run keeps the whole experiment in one file.
@@ -243,6 +255,11 @@ impl Experiment {
     /// The read-out.
     pub fn readout(&self) -> &Readout {
         &self.description.readout
+    }
+
+    /// What was published for it, if its file cites anything.
+    pub fn published(&self) -> Option<&Published> {
+        self.description.published.as_ref()
     }
 
     /// The unit that is read out.

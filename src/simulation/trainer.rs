@@ -40,6 +40,8 @@ pub struct Epoch {
     pub loss: f64,
     /// Share of compared pairs whose hinge was active, 0 to 1.
     pub active: f64,
+    /// Multiply-adds that events asked for.
+    pub multiply_adds: u64,
     /// Pairs of views learned from a second, in this session's part of the epoch.
     pub pairs_per_s: f64,
     /// What each block found, where a block is drawn for each batch.
@@ -213,6 +215,7 @@ impl<'a> Trainer<'a> {
             block: learned.map(|stage| stages[stage].name.clone()),
             loss: sum.loss / batches as f64,
             active: sum.active_share(),
+            multiply_adds: found.iter().map(|found| found.multiply_adds).sum(),
             pairs_per_s,
             blocks: drawn
                 .map(|(stage, found)| BlockEpoch {
@@ -260,6 +263,7 @@ impl<'a> Trainer<'a> {
         let staging = self.simulation.learning().staging;
         let stage = staging.stage(stages, self.training.epochs, epoch, epoch * batches + batch, stream);
         self.simulation.enter(stage);
+        self.simulation.clear_work();
         let found = self.simulation.step(Batch { labels: &self.labels, ..Batch::views(&self.stored, &self.current) });
         if !found.loss.is_finite() {
             return Err(diverged(format!(
@@ -273,6 +277,7 @@ impl<'a> Trainer<'a> {
         self.position.found.resize(stages, Found::default());
         self.position.found[stage].batches += 1;
         self.position.found[stage].sum.add(found);
+        self.position.found[stage].multiply_adds += self.simulation.state().work().done();
         Ok((stage, found))
     }
 
