@@ -6,7 +6,7 @@
 //! behind each door a **kernel** works on plain slices, over a batch, on all cores. A synapse is only ever handed its
 //! two ends.
 //!
-//! Nine verbs are the engine's whole language:
+//! Eleven verbs are the engine's whole language, the last two for difference target propagation alone:
 //!
 //! | verb | what happens |
 //! |---|---|
@@ -19,24 +19,28 @@
 //! | carry | a feedback projection delivers error events downwards through its own weights |
 //! | learn | a synapse population turns pre-activity and post-error into a change |
 //! | apply | the optimiser folds the change into the weights |
+//! | perturb | a unit's activity is disturbed by noise, so that an inverse can learn from what follows |
+//! | invert | a learned inverse says what the unit below it would be: of a disturbed one, or of one on target |
 //!
 //! The modules, each of which uses only what stands below it:
 //!
 //! | | |
 //! |---|---|
 //! | [`cli`] | words |
+//! | [`table`] | series of runs |
 //! | [`session`] | runs |
-//! | [`evaluate`], [`instruments`], [`report`] | judgement |
+//! | [`evaluate`], [`distances`], [`instruments`], [`report`] | judgement |
 //! | [`simulation`] (and [`data`]) | time |
 //! | [`schedule`] | order |
 //! | [`learning`] | plasticity |
 //! | [`locality`] | what may be seen |
 //! | [`network`], [`loss`], [`optimizer`] | structure, error at the top, step |
 //! | [`kernels`] | arithmetic on slices |
-//! | [`document`], [`fault`], [`error`], [`shape`], [`rng`] | the ground |
+//! | [`document`], [`fault`], [`error`], [`shape`], [`rng`], [`statistics`] | the ground |
 
 pub mod cli;
 pub mod data;
+pub mod distances;
 pub mod document;
 pub mod error;
 pub mod evaluate;
@@ -54,6 +58,8 @@ pub mod schedule;
 pub mod session;
 pub mod shape;
 pub mod simulation;
+pub mod statistics;
+pub mod table;
 
 pub use error::{Error, Result};
 

@@ -35,7 +35,7 @@ pub enum Step {
     Learn(ProjectionId, View, Sum),
     /// A change is folded into the weights.
     Apply(ProjectionId),
-    /// A unit's activity is disturbed, in the so-manieth round of the batch.
+    /// A unit's activity is disturbed; the number tells the rounds of one batch apart.
     Perturb(UnitId, View, u32),
     /// An inverse says what it makes of a probe's answer, and how far it missed the probe.
     Reconstruct(FeedbackId, View),

@@ -160,6 +160,11 @@ pub fn summary_of(run: &Path) -> PathBuf {
     run.join(SUMMARY)
 }
 
+/// Where a run directory keeps the distances of its embeddings, as numbers and as a picture, once they were measured.
+pub fn distances_of(run: &Path) -> [PathBuf; 2] {
+    [run.join(DISTANCES), run.join(DISTANCES_PICTURE)]
+}
+
 /// Whether a run was started in this folder.
 pub fn holds_run(path: &Path) -> bool {
     path.join(MANIFEST).exists()
@@ -171,10 +176,13 @@ const CHECKPOINT: &str = "checkpoint.safetensors";
 const SUMMARY: &str = "summary.json";
 const PICTURE: &str = "result.svg";
 const INSTRUMENTS: &str = "instruments.svg";
+const DISTANCES: &str = "distances.json";
+const DISTANCES_PICTURE: &str = "distances.svg";
 const MANIFEST: &str = "run.json";
 const LOCK: &str = "run.lock";
 /// All that a run leaves but its lock; what tells most of its state goes first when a run is replaced.
-const FILES: [&str; 7] = [SUMMARY, PICTURE, INSTRUMENTS, METRICS, CHECKPOINT, EXPERIMENT, MANIFEST];
+const FILES: [&str; 9] =
+    [SUMMARY, PICTURE, INSTRUMENTS, DISTANCES, DISTANCES_PICTURE, METRICS, CHECKPOINT, EXPERIMENT, MANIFEST];
 /// How names of files begin that are being written.
 const UNFINISHED: &str = ".synlocal-";
 
