@@ -206,14 +206,14 @@ impl Session {
         Ok(Session { directory, experiment, manifest, dataset, isa, known: options.floors.clone() })
     }
 
-    /// The run's files.
-    pub fn directory(&self) -> &RunDirectory {
-        &self.directory
-    }
-
     /// What the run follows.
     pub fn experiment(&self) -> &Experiment {
         &self.experiment
+    }
+
+    /// The run's files.
+    pub fn directory(&self) -> &RunDirectory {
+        &self.directory
     }
 
     /// Trains from the last checkpoint on, or from first weights, then reads out. Metrics and a checkpoint are kept

@@ -99,7 +99,7 @@ fn each_block_is_read_out_once_beside_the_floors() {
         .into_iter()
         .filter_map(|stage| match stage {
             Stage::ReadOut { of, .. } => Some(of),
-            Stage::Training(_) => None,
+            Stage::Training(_) | Stage::Collapsed { .. } => None,
         })
         .collect();
     subjects.dedup();
