@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["learning"],
     &["schedule"],
     &["simulation"],
-    &["evaluate", "distances"],
+    &["evaluate", "distances", "instruments"],
     &["report"],
     &["session"],
     &["table"],
