@@ -116,7 +116,7 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
         name,
         init,
         density,
-        plastic,
+        plastic: Some(plastic),
     });
     let wiring = prop::option::of(prop::sample::select(&[Wiring::Fixed, Wiring::Transported, Wiring::Inverse][..]));
     let optional =
@@ -178,7 +178,7 @@ fn sound() -> impl Strategy<Value = NetworkSpec> {
                     name,
                     init: Init::Kaiming,
                     density: 1.0,
-                    plastic: *plastic,
+                    plastic: Some(*plastic),
                 });
             }
             units.insert(to, unit);
