@@ -3,9 +3,7 @@
 //! round: it drives as that carries, carries as that drives, and learns with the two ends swapped.
 
 use crate::kernels::pointwise::relay;
-use crate::kernels::{
-    Correlation, Isa, Layout, LocalCorrelation, Product, Sum, sum_over_positions, sum_over_samples,
-};
+use crate::kernels::{Correlation, Isa, Layout, LocalCorrelation, Product, Sum, sum_over_positions, sum_over_samples};
 use crate::network::LinearMap;
 
 /// How values travel from one population to another.

@@ -5,9 +5,9 @@
 
 use smallvec::SmallVec;
 
-use super::{LinearMap, Network, UnitId};
 use super::check::unit_place;
 use super::diagram::Diagram;
+use super::{LinearMap, Network, UnitId};
 use crate::fault::Fault;
 
 /// A part of a network that may learn by itself.

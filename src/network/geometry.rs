@@ -116,7 +116,8 @@ fn mismatch(name: &str, map: LinearMap, drive: &Drive, expected: &Expected) -> F
             Fault::new("units", problem, remedy)
         }
         LinearMap::OneToOne => {
-            let problem = format!("projection {name}: hands on {made} one to one, but {unit} expects {wanted} from {by}");
+            let problem =
+                format!("projection {name}: hands on {made} one to one, but {unit} expects {wanted} from {by}");
             let kind = if wanted.is_flat() { "Dense" } else { "Conv" };
             Fault::new("", problem, format!("use a {kind} that makes {wanted}, or make {by} one that makes {made}"))
         }

@@ -49,7 +49,8 @@ fn startable(network: &Network, feedback: &Feedback, map: LinearMap) -> Result<L
         return Ok(map);
     }
     if !partner.map.has_weights() {
-        let problem = format!("inverse {} cannot start as a copy of {}, which has no weights", feedback.name, partner.name);
+        let problem =
+            format!("inverse {} cannot start as a copy of {}, which has no weights", feedback.name, partner.name);
         return Err(Fault::new("init", problem, "use Kaiming, or leave init out"));
     }
     let problem = format!(
