@@ -48,10 +48,16 @@ fn the_front_page_has_no_gaps_and_no_dead_links() {
 
 #[test]
 fn every_experiment_in_the_networks_folder_is_legal() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("networks");
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("networks")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let (inner, plain): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+        folders.extend(inner);
+        files.extend(plain);
+    }
     let mut experiments = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let file = entry.unwrap().path();
+    for file in files {
         // A file that holds only a network is part of the experiments that name it.
         if fs::read_to_string(&file).unwrap().contains("Experiment(") {
             let experiment = Experiment::load(&file, &[]).unwrap_or_else(|error| panic!("{error}"));
