@@ -33,23 +33,14 @@ fn load(file: &Path) -> Experiment {
     Experiment::load(file, &[]).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The same circuit for images of 32x32 at most, which take a quarter of the time of 64x64.
-fn small(experiment: Experiment) -> Experiment {
-    if experiment.input_shape().height <= 32 {
-        return experiment;
-    }
-    let side = |side: &str| format!("network.units[\"retina\"].{side}=32");
-    experiment.changed(&["height", "width"].map(side)).unwrap_or_else(|error| panic!("{error}"))
-}
-
 /// One step in each stage moves all weights that the stage's plan applies changes to, and no others. Batches are of 6:
 /// enough for 4 stored negatives.
 #[test]
 fn every_experiment_loads_plans_and_makes_one_step() {
     let files = experiments(&folder());
-    assert!(files.len() > 30, "{} experiments", files.len());
+    assert!(files.len() >= 45, "{} experiments", files.len());
     for file in files {
-        let experiment = small(load(&file));
+        let experiment = load(&file);
         let mut simulation = experiment.simulation_for(Isa::best(), 6);
         let mut rng = Stream::new(1).named("views").rng();
         let mut view = || -> Vec<f32> { (0..6 * experiment.input_shape().len()).map(|_| rng.uniform()).collect() };
