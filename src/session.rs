@@ -46,8 +46,8 @@ use crate::kernels::Isa;
 use crate::network::UnitId;
 use crate::report::{BlockReadout, DataSummary, Summary, instruments_picture};
 use crate::simulation::{
-    Datasets, Experiment, Manifest, Position, Progress, RunDirectory, Simulation, Trainer, holds_run, read_manifest,
-    summary_of, write_atomically, write_json,
+    Datasets, Experiment, Folders, Manifest, Position, Progress, RunDirectory, Simulation, Trainer, holds_run,
+    read_manifest, summary_of, write_atomically, write_json,
 };
 
 /// What a session may choose beside its experiment.
@@ -100,7 +100,7 @@ impl From<&Summary> for Floors {
 pub enum Stage {
     /// A learning step was done.
     Training(Progress),
-    /// The instruments found that embeddings have collapsed; told once of each head.
+    /// The instruments found that embeddings have collapsed; told once of each head in a session.
     Collapsed {
         /// The unit whose activity they are.
         head: UnitId,
@@ -168,14 +168,14 @@ impl Session {
     pub fn start(experiment: Experiment, name: &str, out: &Path, options: &Options) -> Result<Session> {
         let isa = options.isa.map_or_else(Isa::from_environment, Ok)?;
         RunDirectory::check(out, options.force)?;
-        let data = experiment.load_data(&options.data)?;
-        let absolute = |path: &Path| std::path::absolute(path).map_err(Error::io(path));
+        let folders = Folders::of(&experiment, &options.data)?;
+        let data = experiment.load_data(&folders)?;
         let manifest = Manifest {
             version: env!("CARGO_PKG_VERSION").to_string(),
             experiment: experiment.digest(),
             name: name.to_string(),
-            base: absolute(experiment.base())?,
-            data: options.data.iter().map(|folder| absolute(folder)).collect::<Result<_>>()?,
+            base: std::path::absolute(experiment.base()).map_err(Error::io(experiment.base()))?,
+            folders: folders.absolute()?,
             dataset: data.digest(),
             isa: isa.to_string(),
         };
@@ -193,13 +193,14 @@ impl Session {
         if directory.summary().exists() {
             return Err(Error::file(run, "is a complete run: there is nothing to resume", "see its summary.json"));
         }
-        let data = experiment.load_data(if options.data.is_empty() { &manifest.data } else { &options.data })?;
+        let folders = Folders::of(&experiment, &options.data)?.or(manifest.folders.clone());
+        let data = experiment.load_data(&folders)?;
         if data.digest() != manifest.dataset {
             let names: Vec<&str> = experiment.sources().iter().map(|source| source.name()).collect();
             return Err(Error::file(
                 run,
-                format!("learned from other images: {} is not the data that it began with", names.join(" and ")),
-                "name the folder that it began with as --data",
+                format!("began with other images than those of {} now", names.join(" and ")),
+                "name what it began with as --data, one folder for each data set",
             ));
         }
         let isa = options.isa.map_or_else(|| Isa::named(&manifest.isa), Ok)?;
@@ -248,6 +249,8 @@ impl Session {
             },
         )?;
         self.save(&trainer)?;
+        // Features need the room of the instruments' own simulation.
+        drop(panel);
         // A stop after the very last step counts too.
         if stop.into_inner() {
             return Ok(End::Stopped);

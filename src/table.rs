@@ -91,10 +91,14 @@ pub struct Row {
     pub name: String,
     /// Data set; and the one that it is read out on, if that is another.
     pub data: String,
+    /// The data that its file names, if it was run on others.
+    pub asked_data: Option<String>,
     /// Images that views were made of.
     pub images: Amount,
     /// Epochs as `training.epochs` means them: of each block, where one learns after the other.
     pub epochs: Amount,
+    /// Images that the read-out learns from, if it has data of its own.
+    pub readout_images: Amount,
     /// Epochs of the read-out.
     pub readout_epochs: Amount,
     /// One for each seed.
@@ -162,6 +166,9 @@ pub struct Figures {
     pub pairs_per_s: f64,
     /// Multiply-adds done for each pair.
     pub multiply_adds: f64,
+    /// Heads whose embeddings had collapsed when instruments last looked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub collapsed: Vec<String>,
 }
 
 impl Series {
@@ -286,6 +293,7 @@ impl Figures {
             training_s: summary.training_s,
             pairs_per_s: summary.pairs_per_s,
             multiply_adds: summary.multiply_adds,
+            collapsed: summary.collapsed.clone(),
         }
     }
 }
@@ -325,9 +333,11 @@ impl Row {
         let runs = outcomes.iter().zip(1..).map(|(outcome, seed)| Run { seed, outcome: outcome.clone() });
         Row {
             name: entry.name.clone(),
-            data: entry.experiment.sources().iter().map(|source| source.name()).collect::<Vec<_>>().join(" -> "),
+            data: entry::data_names(&entry.experiment),
+            asked_data: entry.asked_data.clone(),
             images: entry.images,
             epochs: entry.epochs,
+            readout_images: entry.readout_images,
             readout_epochs: entry.readout_epochs,
             runs: runs.collect(),
             own: Reading::of(&own),

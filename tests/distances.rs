@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use synlocal::distances::{Distances, HeadDistances, ViewPairs, measure};
 use synlocal::kernels::Isa;
-use synlocal::simulation::Experiment;
+use synlocal::simulation::{Experiment, Folders};
 
 fn experiment(assignments: &[&str]) -> Experiment {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("networks/quickstart.ron");
@@ -18,7 +18,7 @@ fn experiment(assignments: &[&str]) -> Experiment {
 
 /// Distances of an untrained encoder, in both roles.
 fn untrained(experiment: &Experiment, images: usize) -> HeadDistances {
-    let dataset = experiment.load_data(&[]).unwrap().learned;
+    let dataset = experiment.load_data(&Folders::default()).unwrap().learned;
     let views = ViewPairs::draw(experiment, &dataset, images).unwrap();
     let mut simulation = experiment.simulation(Isa::best());
     let mut heads = measure(experiment, &mut simulation.clone(), &mut simulation, &views).unwrap();

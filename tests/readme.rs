@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use synlocal::kernels::Isa;
-use synlocal::simulation::{Experiment, Position, Trainer};
+use synlocal::simulation::{Experiment, Folders, Position, Trainer};
 
 #[test]
 fn the_circuit_on_the_front_page_is_legal_and_learns() {
@@ -18,7 +18,7 @@ fn the_circuit_on_the_front_page_is_legal_and_learns() {
         fs::write(&file, block).unwrap();
         let small = ["data=Objects(images: 200, test_images: 1)", "training.pairs=20"].map(String::from);
         let experiment = Experiment::load(&file, &small).unwrap_or_else(|error| panic!("{block}\n{error}"));
-        let dataset = experiment.load_data(&[]).unwrap().learned;
+        let dataset = experiment.load_data(&Folders::default()).unwrap().learned;
         let training = experiment.training().clone();
         let simulation = experiment.simulation(Isa::best());
         let mut trainer =

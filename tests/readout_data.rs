@@ -123,14 +123,58 @@ fn a_run_takes_a_folder_for_each_data_set_and_keeps_them() {
             (&"CIFAR-10".into(), &8.into())
         );
     }
+    let picture = fs::read_to_string(bench.path("one/result.svg")).unwrap();
+    assert!(picture.contains("(10 classes)") && picture.contains("read out on CIFAR-10"), "{picture}");
     bench.ends(0, &["evaluate", "one"]);
-    bench.ends(0, &["distances", "one"]);
     let table =
         ["table", "cifar.ron", "--seeds", "1", "--images", "6", "--data", "hundred", "--data", "ten", "--out", "t"];
     bench.ends(0, &[&table[..], &small].concat());
     let summary = bench.json("t/cifar/seed-1/summary.json");
     assert_eq!((&summary["data"]["train"], &summary["readout_data"]["train"]), (&6.into(), &6.into()));
-    assert_eq!(bench.json("t/table.json")["rows"][0]["data"], "CIFAR-100 -> CIFAR-10");
+    let row = &bench.json("t/table.json")["rows"][0];
+    assert_eq!((&row["data"], &row["asked_data"]), (&"CIFAR-100 -> CIFAR-10".into(), &Value::Null));
+    assert_eq!(row["readout_images"], serde_json::json!({"used": 6, "asked": 30}));
+    // The distances of views are those of the data that it learned from: no others are needed.
+    fs::rename(bench.path("ten"), bench.path("moved")).unwrap();
+    bench.ends(0, &["distances", "one"]);
+    let gone = bench.ends(1, &["evaluate", "one"])[1].clone();
+    assert!(gone.contains("ten"), "{gone}");
+}
+
+/// A run goes on with the folders that it began with, but for those that are given anew.
+#[test]
+fn a_resumed_run_may_be_told_where_one_data_set_lies_now() {
+    let bench = Bench::new();
+    bench.cifar(8);
+    bench.write("cifar.ron", "Cifar100()", "Cifar10()");
+    let args = ["train", "cifar.ron", "--set", "training.pairs=4", "--data", "ten", "--data", "hundred", "--out"];
+    bench.ends(0, &[&args[..], &["straight"]].concat());
+    bench.ends(0, &[&args[..], &["moved"]].concat());
+    let straight = fs::read(bench.path("straight/summary.json")).unwrap();
+    // As if it had been stopped before its read-out.
+    fs::remove_file(bench.path("moved/summary.json")).unwrap();
+    fs::rename(bench.path("hundred"), bench.path("elsewhere")).unwrap();
+    let lost = bench.ends(1, &["train", "--resume", "moved"])[1].clone();
+    assert!(lost.contains("hundred"), "{lost}");
+    bench.ends(0, &["train", "--resume", "moved", "--data", "elsewhere"]);
+    let resumed = bench.json("moved/summary.json");
+    let straight: Value = serde_json::from_slice(&straight).unwrap();
+    assert_eq!((&resumed["readout"], &resumed["data"]), (&straight["readout"], &straight["data"]));
+}
+
+#[test]
+fn the_same_data_named_twice_are_one_data_set() {
+    let bench = Bench::new();
+    bench.cifar(8);
+    bench.write("cifar.ron", "Cifar10()", "Cifar10()");
+    bench.ends(0, &["train", "cifar.ron", "--out", "run", "--data", "ten", "--set", "training.pairs=4"]);
+    assert_eq!(bench.json("run/summary.json")["readout_data"], Value::Null);
+    bench.write("exchanged.ron", "Cifar100()", "Cifar10()");
+    let change =
+        ["--set", "data=Cifar10()", "--set", "training.pairs=4", "--seeds", "1", "--images", "8", "--data", "ten"];
+    let [table, _] = bench.ends(0, &[&["table", "exchanged.ron", "--out", "t"], &change[..]].concat());
+    assert!(table.contains("other data: the file asks for CIFAR-100 -> CIFAR-10"), "{table}");
+    assert_eq!(bench.json("t/table.json")["rows"][0]["data"], "CIFAR-10");
 }
 
 #[test]
@@ -154,6 +198,15 @@ fn folders_that_fit_nothing_are_refused() {
     assert!(twice.contains("copy: holds CIFAR-10, and so does ten"), "{twice}");
     let foreign = refusal(1, &["objects.ron", "--data", "hundred"]);
     assert!(foreign.contains("holds CIFAR-100, but the experiment's data are Objects and CIFAR-10"), "{foreign}");
+    // One folder cannot stand for two that the experiment names.
+    bench.write("paths.ron", "Cifar10(path: \"ten\")", "Cifar10(path: \"copy\", images: 4)");
+    let ambiguous = refusal(1, &["paths.ron", "--data", "ten"]);
+    assert!(
+        ambiguous.contains("ten: holds CIFAR-10, but the experiment has two data sets of that kind"),
+        "{ambiguous}"
+    );
+    let unlabelled = refusal(1, &["objects.ron", "--set", "readout.data=Stl10(unlabelled: true)"]);
+    assert!(unlabelled.contains("a read-out learns from labels"), "{unlabelled}");
     let faults = refusal(1, &["objects.ron", "--set", "readout.data.images=0"]);
     assert!(faults.contains("0 images are no data set"), "{faults}");
 }

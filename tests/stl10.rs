@@ -9,7 +9,7 @@ use synlocal::evaluate::{Features, read_out, read_out_unit};
 use synlocal::kernels::Isa;
 use synlocal::report::DataSummary;
 use synlocal::shape::Shape;
-use synlocal::simulation::{Experiment, Position, Trainer};
+use synlocal::simulation::{Experiment, Folders, Position, Trainer};
 use tempfile::TempDir;
 
 const IMAGE: usize = 3 * 96 * 96;
@@ -163,7 +163,7 @@ fn an_encoder_learns_from_unlabelled_views_and_is_read_out_on_whole_labelled_ima
     let file = folder.path().join("small.ron");
     fs::write(&file, SMALL).unwrap();
     let experiment = Experiment::load(&file, &[]).unwrap();
-    let dataset = experiment.load_data(&[]).unwrap().learned;
+    let dataset = experiment.load_data(&Folders::default()).unwrap().learned;
     assert_eq!(dataset.shape, Shape::new(3, 8, 8));
     let simulation = experiment.simulation(Isa::from_environment().unwrap());
     let training = experiment.training().clone();
@@ -185,8 +185,12 @@ fn an_encoder_learns_from_unlabelled_views_and_is_read_out_on_whole_labelled_ima
     let summary = DataSummary::from(&dataset);
     assert_eq!(summary.to_string(), "9 unlabelled, 6 training and 4 test images of STL-10");
 
-    let wrong = Experiment::load(&file, &["views.size=9".to_string()]).unwrap().load_data(&[]).unwrap_err();
+    let wrong =
+        Experiment::load(&file, &["views.size=9".to_string()]).unwrap().load_data(&Folders::default()).unwrap_err();
     says(&wrong.to_string(), &["STL-10", "3x9x9", "\"retina\"", "3x8x8", "size of the views"]);
-    let wrong = Experiment::load(&file, &["training.pairs=10".to_string()]).unwrap().load_data(&[]).unwrap_err();
+    let wrong = Experiment::load(&file, &["training.pairs=10".to_string()])
+        .unwrap()
+        .load_data(&Folders::default())
+        .unwrap_err();
     says(&wrong.to_string(), &["10 pairs", "9 unlabelled images"]);
 }

@@ -170,3 +170,20 @@ fn a_second_data_set_that_cannot_be_read_stops_all_before_it_begins() {
     assert!(to(".").contains("no data set that is known by its files"));
     assert!(!bench.path("out").exists());
 }
+
+/// What cannot name classes, or learns nothing, has no supervised counterpart; the rest of the table goes on.
+#[test]
+fn a_row_without_a_supervised_encoder_holds_nothing_up() {
+    let bench = Bench::new();
+    bench.write("untrained.ron", &CIRCUIT.replace("epochs: 5", "epochs: 0"));
+    bench.write("map.ron", &CIRCUIT.replace("map: Dense(units: 32)", "map: Conv(channels: 4, kernel: 1)"));
+    let second = "Objects(images: 60, test_images: 40, seed: 9)";
+    let files = ["table", "circuit.ron", "untrained.ron", "map.ron"];
+    bench.ends(0, &[&files[..], &["--seeds", "1", "--to", second, "--out", "out"]].concat());
+    let table = bench.json("out/table.json");
+    let rows = table["rows"].as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["circuit", "untrained", "map", "circuit-supervised"]);
+    let over: Vec<bool> = rows.iter().map(|row| row["over_supervised"].is_null()).collect();
+    assert_eq!(over, [false, true, true, true]);
+}

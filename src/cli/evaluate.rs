@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use super::{Ending, MachineArgs, progress, read_source, say, say_json};
-use crate::data::Source;
 use crate::error::{Error, Result};
 use crate::evaluate::read_out_unit;
 use crate::fault::did_you_mean;
@@ -50,21 +49,13 @@ impl EvaluateArgs {
         };
         let evaluation = self.machine.install(|| {
             let dataset = match (&self.data, &self.source) {
-                (Some(folder), _) => {
-                    let found = Source::in_folder(folder)?;
-                    // Another copy of the data that the run is read out on is taken as the experiment takes it.
-                    let known = experiment.readout_source();
-                    let source = if found.name() == known.name() { known } else { found.labelled() };
-                    source.load(folder, Some(folder))?
+                (Some(folder), _) => experiment.load_from(folder)?,
+                (None, Some(text)) => {
+                    let source = read_source("--source", text)?.labelled();
+                    source.load(Path::new("."), None)?.seen_through(experiment.views())
                 }
-                (None, Some(text)) => read_source("--source", text)?.labelled().load(Path::new("."), None)?,
-                (None, None) => {
-                    let folders = Source::folders(&experiment.sources(), &manifest.data)?;
-                    let given = folders.last().copied().flatten();
-                    experiment.readout_source().load(experiment.base(), given)?
-                }
+                (None, None) => experiment.load_readout(&manifest.folders)?,
             };
-            let dataset = dataset.seen_through(experiment.views());
             experiment.check_memory(experiment.training().pairs)?;
             experiment.check_features(&[unit], &dataset)?;
             let mut settings = experiment.readout().clone();

@@ -105,6 +105,17 @@ impl Source {
         }
     }
 
+    /// Where its files lie, if the experiment says it.
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Source::Cifar10 { path, .. }
+            | Source::Cifar100 { path, .. }
+            | Source::Idx { path, .. }
+            | Source::Stl10 { path, .. } => path.as_deref(),
+            Source::Objects { .. } => None,
+        }
+    }
+
     /// How many images views are made of, where the experiment or the published data set says it.
     pub fn images(&self) -> Option<usize> {
         match *self {
@@ -183,7 +194,7 @@ impl Source {
     /// one source is taken as it is.
     ///
     /// # Errors
-    /// A folder holds none of the data sets, or the same as another.
+    /// A folder holds none of the data sets, or the same as another, or what two sources read from different places.
     pub fn folders<'f>(sources: &[&Source], folders: &'f [PathBuf]) -> Result<Vec<Option<&'f Path>>> {
         if let ([_], [folder]) = (sources, folders) {
             return Ok(vec![Some(folder)]);
@@ -200,10 +211,14 @@ impl Source {
                     "leave that folder out, or change the data fields of the experiment",
                 ));
             }
+            if of_kind.iter().any(|&index| sources[index].path() != sources[of_kind[0]].path()) {
+                let problem = format!("holds {held}, but the experiment has two data sets of that kind");
+                return Err(Error::file(folder, problem, "leave that folder out, and write path: in both data fields"));
+            }
             for index in of_kind {
                 if let Some(other) = given[index].replace(folder.as_path()) {
                     let problem = format!("holds {held}, and so does {}", other.display());
-                    return Err(Error::file(folder, problem, "name one of them"));
+                    return Err(Error::file(folder, problem, "name one of them, or write path: in the data fields"));
                 }
             }
         }

@@ -46,12 +46,14 @@ impl Summary {
         } else {
             curves(&mut svg, frame(CURVE), epochs);
         }
-        let title = format!("linear read-out, test % ({} classes)", self.data.classes);
+        let read_out = self.readout_data.as_ref().unwrap_or(&self.data);
+        let title = format!("linear read-out, test % ({} classes)", read_out.classes);
         text(&mut svg, [BARS[0], 26.0], "start", true, &title);
-        bars(&mut svg, frame(BARS), 100.0 / self.data.classes as f64, &rows);
+        bars(&mut svg, frame(BARS), 100.0 / read_out.classes as f64, &rows);
         let each = if epochs.iter().any(|epoch| epoch.block.is_some()) { " a block" } else { "" };
+        let second = self.readout_data.as_ref().map_or_else(String::new, |data| format!(", read out on {}", data.name));
         let note = format!(
-            "{}, {} images, {} epochs{each}, seed {}, {:.0} pairs/s on {} threads",
+            "{}, {} images, {} epochs{each}{second}, seed {}, {:.0} pairs/s on {} threads",
             self.data.name,
             self.data.viewed(),
             self.epochs,

@@ -1,17 +1,19 @@
 //! The data of an experiment: what it learns from and, where that is another data set, what it is read out on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use super::{Experiment, check_input, heads, trainer};
 use crate::data::{Dataset, Source};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The data of an experiment in memory, shown in the size of its views.
 #[derive(Debug)]
 pub struct Datasets {
     /// What views are made of.
     pub learned: Dataset,
-    /// What `readout.data` names, if it names anything.
+    /// What the encoder is read out on, if that is another.
     second: Option<Dataset>,
 }
 
@@ -38,41 +40,102 @@ impl Datasets {
     }
 }
 
+/// Folders that stand in for the paths that an experiment names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Folders {
+    learned: Option<PathBuf>,
+    second: Option<PathBuf>,
+}
+
+impl Folders {
+    /// The folders for the data of `experiment` among those `given`.
+    ///
+    /// # Errors
+    /// As for [`Source::folders`].
+    pub fn of(experiment: &Experiment, given: &[PathBuf]) -> Result<Folders> {
+        let found = Source::folders(&experiment.sources(), given)?;
+        let folder = |index: usize| found.get(index).copied().flatten().map(Path::to_path_buf);
+        Ok(Folders { learned: folder(0), second: folder(1) })
+    }
+
+    /// These, and those of `other` for what these leave open.
+    pub fn or(self, other: Folders) -> Folders {
+        Folders { learned: self.learned.or(other.learned), second: self.second.or(other.second) }
+    }
+
+    /// The same, from wherever the program works.
+    ///
+    /// # Errors
+    /// The working directory is gone.
+    pub fn absolute(&self) -> Result<Folders> {
+        let absolute = |folder: &Option<PathBuf>| {
+            folder.as_ref().map(|folder| std::path::absolute(folder).map_err(Error::io(folder))).transpose()
+        };
+        Ok(Folders { learned: absolute(&self.learned)?, second: absolute(&self.second)? })
+    }
+}
+
 impl Experiment {
     /// What the encoder learns from and, where that is another data set, what it is read out on.
     pub fn sources(&self) -> Vec<&Source> {
-        [self.source()].into_iter().chain(&self.readout().data).collect()
+        [self.source()].into_iter().chain(self.second_source()).collect()
     }
 
-    /// What the encoder is read out on, without the images that a read-out has no use for.
-    pub fn readout_source(&self) -> Source {
-        self.readout().data.as_ref().unwrap_or(self.source()).labelled()
+    /// What the encoder is read out on, if that is not what it learns from.
+    fn second_source(&self) -> Option<&Source> {
+        self.readout().data.as_ref().filter(|&data| *data != self.source().labelled())
     }
 
-    /// Reads or draws the data. Each data set is read from the one of `folders` that holds its files, else from the path
-    /// that the experiment names.
+    /// Reads or draws what the encoder learns from and is read out on, from `folders` or from where the experiment says.
     ///
     /// # Errors
-    /// As for [`Source::load`] and [`Source::folders`]; also if images do not fit the network's input, the views, the
-    /// batch or the memory, or if the loss learns from labels and these do not fit the heads.
-    pub fn load_data(&self, folders: &[PathBuf]) -> Result<Datasets> {
-        let given = Source::folders(&self.sources(), folders)?;
-        let learned = self.source().load(self.base(), given[0])?.seen_through(self.views());
-        check_input(self.network(), &learned)?;
-        heads::check_labels(self.network(), &self.learning().loss, &learned)?;
-        trainer::check(self.learning(), self.training(), self.views(), &learned)?;
-        self.check_memory(self.training().pairs)?;
-        let second = match &self.readout().data {
-            None => None,
-            Some(source) => {
-                let second = source.labelled().load(self.base(), given[1])?.seen_through(self.views());
-                check_input(self.network(), &second)?;
-                Some(second)
-            }
-        };
+    /// As for [`Experiment::load_learned`]; also if the images or features of a read-out do not fit the network's input
+    /// or the memory.
+    pub fn load_data(&self, folders: &Folders) -> Result<Datasets> {
+        let learned = self.load_learned(folders)?;
+        let second = self.second_source().map(|_| self.load_readout(folders)).transpose()?;
         let datasets = Datasets { learned, second };
         let units: Vec<_> = self.block_tops().into_iter().chain([self.readout_unit()]).collect();
         self.check_features(&units, datasets.read_out())?;
         Ok(datasets)
+    }
+
+    /// Reads or draws what the encoder learns from, and nothing else.
+    ///
+    /// # Errors
+    /// As for [`Source::load`]; also if the images do not fit the network's input, the views, the batch or the memory,
+    /// or if the loss learns from labels and these do not fit the heads.
+    pub fn load_learned(&self, folders: &Folders) -> Result<Dataset> {
+        let learned = self.source().load(self.base(), folders.learned.as_deref())?.seen_through(self.views());
+        check_input(self.network(), &learned)?;
+        heads::check_labels(self.network(), &self.learning().loss, &learned)?;
+        trainer::check(self.learning(), self.training(), self.views(), &learned)?;
+        self.check_memory(self.training().pairs)?;
+        Ok(learned)
+    }
+
+    /// Reads or draws what the encoder is read out on, without the images that a read-out has no use for.
+    ///
+    /// # Errors
+    /// As for [`Source::load`]; also if the images do not fit the network's input.
+    pub fn load_readout(&self, folders: &Folders) -> Result<Dataset> {
+        let (source, folder) = match self.second_source() {
+            Some(second) => (second, &folders.second),
+            None => (self.source(), &folders.learned),
+        };
+        let dataset = source.labelled().load(self.base(), folder.as_deref())?.seen_through(self.views());
+        check_input(self.network(), &dataset)?;
+        Ok(dataset)
+    }
+
+    /// The data set in `folder` as this experiment would read it out: as its own field says if that is of its kind.
+    ///
+    /// # Errors
+    /// As for [`Source::in_folder`] and [`Source::load`].
+    pub fn load_from(&self, folder: &Path) -> Result<Dataset> {
+        let (found, own) = (Source::in_folder(folder)?, self.second_source().unwrap_or(self.source()));
+        let source = if found.name() == own.name() { own } else { &found };
+        Ok(source.labelled().load(folder, Some(folder))?.seen_through(self.views()))
     }
 }

@@ -61,6 +61,10 @@ impl Readout {
         faults.extend(Fault::unless_positive("rate", self.rate));
         let of_data = self.data.iter().flat_map(Source::faults);
         faults.extend(of_data.map(|fault| fault.within("data")));
+        if matches!(self.data, Some(Source::Stl10 { unlabelled: true, .. })) {
+            let remedy = "leave unlabelled out, with which images alone count that have labels";
+            faults.push(Fault::new("data.unlabelled", "a read-out learns from labels", remedy));
+        }
         faults
     }
 }

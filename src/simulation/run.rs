@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::Folders;
 use crate::error::{Error, Result};
 
 /// What a run needs to know about its origin, beside its experiment.
@@ -20,7 +21,8 @@ pub struct Manifest {
     /// The folder that relative paths of the experiment start from.
     pub base: PathBuf,
     /// The folders given with `--data`.
-    pub data: Vec<PathBuf>,
+    #[serde(default)]
+    pub folders: Folders,
     /// Digest of the images and labels that it learns from and is tested on.
     pub dataset: String,
     /// Instruction set of the kernels: another one rounds otherwise.

@@ -20,8 +20,12 @@ pub struct Entry {
     pub images: Amount,
     /// `training.epochs`.
     pub epochs: Amount,
+    /// Images that the read-out learns from, if it has data of its own.
+    pub readout_images: Amount,
     /// `readout.epochs`.
     pub readout_epochs: Amount,
+    /// The data that its file names, if it is run on others.
+    pub asked_data: Option<String>,
     /// The row of the supervised encoder of the same circuit.
     pub supervised: Option<usize>,
 }
@@ -114,7 +118,9 @@ impl Entry {
         let mut experiment = Experiment::load(file, &set)?;
         if let Some(images) = changes.images {
             set.push(format!("data.images={images}"));
-            set.extend(experiment.readout().data.is_some().then(|| format!("readout.data.images={images}")));
+            // A read-out takes all images of a data set that has fewer.
+            let most = experiment.readout().data.as_ref().map(|data| data.images().unwrap_or(usize::MAX) as u64);
+            set.extend(most.map(|most| format!("readout.data.images={}", images.min(most))));
         }
         set.extend(changes.readout_epochs.map(|epochs| format!("readout.epochs={epochs}")));
         experiment = Experiment::load(file, &set)?;
@@ -134,15 +140,23 @@ impl Entry {
     /// The row of `experiment`, measured against what was asked.
     pub(super) fn new(name: String, experiment: Experiment, asked: &Experiment) -> Entry {
         let amount = |of: fn(&Experiment) -> Option<u64>| Amount { used: of(&experiment), asked: of(asked) };
+        let asked_data = Some(data_names(asked)).filter(|names| *names != data_names(&experiment));
         Entry {
             name,
             images: amount(|experiment| experiment.source().images().map(|images| images as u64)),
             epochs: amount(|experiment| Some(experiment.training().epochs)),
+            readout_images: amount(|experiment| Some(experiment.sources().get(1)?.images()? as u64)),
             readout_epochs: amount(|experiment| Some(experiment.readout().epochs)),
+            asked_data,
             supervised: None,
             experiment,
         }
     }
+}
+
+/// What an experiment learns from and, if that is another data set, what it is read out on.
+pub(super) fn data_names(experiment: &Experiment) -> String {
+    experiment.sources().iter().map(|source| source.name()).collect::<Vec<_>>().join(" -> ")
 }
 
 /// The folders that hold data of an experiment.

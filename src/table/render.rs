@@ -2,15 +2,16 @@
 
 use comfy_table::{ContentArrangement, presets};
 
-use super::{Amount, Outcome, Reading, Row, Table};
+use super::{Amount, Outcome, Reading, Row, Run, Table};
 use crate::report::grouped;
 use crate::statistics::Estimate;
 
 /// The columns of `table.csv`. Accuracies are percent of test images; each `_interval` is half the 95 % interval of the
-/// column before it; `told_apart` is whether the interval of a difference leaves out 0.
-pub const CSV_COLUMNS: [&str; 31] = [
+/// column before it; `asked_data` is what a file names, if it was run on other data; `told_apart` is whether the interval of a difference leaves out 0.
+pub const CSV_COLUMNS: [&str; 32] = [
     "experiment",
     "data",
+    "asked_data",
     "images",
     "epochs",
     "readout_epochs",
@@ -119,9 +120,9 @@ impl Table {
     pub fn csv(&self) -> String {
         let mut text = CSV_COLUMNS.join(",") + "\n";
         for row in &self.rows {
-            let reduced = [row.images, row.epochs, row.readout_epochs].iter().any(Amount::is_reduced);
+            let reduced = row.amounts().iter().any(|(_, amount)| amount.is_reduced());
             let published = row.published.clone().unwrap_or_default();
-            let mut fields = vec![row.name.clone(), row.data.clone()];
+            let mut fields = vec![row.name.clone(), row.data.clone(), row.asked_data.clone().unwrap_or_default()];
             fields.extend([row.images, row.epochs, row.readout_epochs].map(|amount| number(amount.used)));
             fields.extend([reduced.to_string(), row.finished().to_string(), row.failures().count().to_string()]);
             fields.extend(reading_fields(&row.own));
@@ -144,10 +145,20 @@ impl Row {
         self.runs.iter().filter(|run| matches!(run.outcome, Outcome::Finished(_))).count()
     }
 
-    /// What a reader must know: less was run than the file asks, or runs failed.
+    /// What is used, and how much of it.
+    fn amounts(&self) -> [(&'static str, Amount); 4] {
+        [
+            ("images", self.images),
+            ("epochs", self.epochs),
+            ("read-out images", self.readout_images),
+            ("read-out epochs", self.readout_epochs),
+        ]
+    }
+
+    /// What a reader must know: less was run than the file asks, or on other data, embeddings collapsed, runs failed.
     fn remarks(&self) -> String {
-        let amounts = [("images", self.images), ("epochs", self.epochs), ("read-out epochs", self.readout_epochs)];
-        let less: Vec<String> = amounts
+        let less: Vec<String> = self
+            .amounts()
             .iter()
             .filter(|(_, amount)| amount.is_reduced())
             .map(|(what, amount)| format!("{} of {} {what}", number(amount.used), number(amount.asked)))
@@ -155,6 +166,12 @@ impl Row {
         let mut remarks = Vec::new();
         if !less.is_empty() {
             remarks.push(format!("reduced: {}", less.join(", ")));
+        }
+        remarks.extend(self.asked_data.as_ref().map(|asked| format!("other data: the file asks for {asked}")));
+        let collapsed = |run: &&Run| run.outcome.figures().is_some_and(|figures| !figures.collapsed.is_empty());
+        let collapsed: Vec<String> = self.runs.iter().filter(collapsed).map(|run| run.seed.to_string()).collect();
+        if !collapsed.is_empty() {
+            remarks.push(format!("embeddings collapsed with seed {}", collapsed.join(", ")));
         }
         remarks.extend(self.failed());
         remarks.join("; ")

@@ -15,7 +15,7 @@ use crate::kernels::Isa;
 use crate::network::{LinearMap, Network, UnitId};
 use crate::report::DataSummary;
 use crate::session::{Floors, Stage, Subject};
-use crate::simulation::{Experiment, Simulation, checkpoint_of, read_manifest, write_json};
+use crate::simulation::{Experiment, Folders, Simulation, checkpoint_of, read_manifest, write_json};
 
 /// A second data set, on which encoders are read out that have never seen it.
 #[derive(Debug)]
@@ -97,11 +97,11 @@ impl Second {
 }
 
 /// Adds, for each entry, the row of the supervised encoder of the same circuit; one row does for entries that differ in
-/// nothing which that encoder knows. `data` are folders of their data sets, `optimizer` stands in for
+/// nothing which that encoder knows. Entries that learn nothing and those whose heads cannot name classes stay without. `data` are folders of their data sets, `optimizer` stands in for
 /// those of the files.
 ///
 /// # Errors
-/// Of all entries whose labels cannot be loaded or whose heads cannot name classes.
+/// Of all entries whose labels cannot be loaded.
 pub fn add_supervised(
     entries: &mut Vec<Entry>,
     data: &[PathBuf],
@@ -109,13 +109,13 @@ pub fn add_supervised(
 ) -> std::result::Result<(), Vec<Error>> {
     let (mut rows, mut errors) = (Vec::<(String, Entry)>::new(), Vec::new());
     let first = entries.len();
-    for entry in entries.iter_mut() {
+    for entry in entries.iter_mut().filter(|entry| can_be_supervised(&entry.experiment)) {
         let data = super::entry::data_of(&entry.experiment, data);
-        let taught = entry.experiment.load_data(&data).and_then(|datasets| {
-            supervised(&entry.experiment, datasets.learned.classes.len(), optimizer).and_then(|taught| {
-                taught.load_data(&data)?;
-                Ok(taught)
-            })
+        let taught = Folders::of(&entry.experiment, &data).and_then(|folders| {
+            let classes = entry.experiment.load_learned(&folders)?.classes.len();
+            let taught = supervised(&entry.experiment, classes, optimizer)?;
+            taught.load_learned(&folders)?;
+            Ok(taught)
         });
         let taught = match taught {
             Ok(taught) => taught,
@@ -127,7 +127,8 @@ pub fn add_supervised(
         let key = identity(&taught);
         let row = rows.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
             let mut row = Entry::new(format!("{}-supervised", entry.name), taught.clone(), &taught);
-            (row.images, row.readout_epochs) = (entry.images, entry.readout_epochs);
+            (row.images, row.asked_data) = (entry.images, entry.asked_data.clone());
+            (row.readout_images, row.readout_epochs) = (entry.readout_images, entry.readout_epochs);
             rows.push((key, row));
             rows.len() - 1
         });
@@ -135,6 +136,19 @@ pub fn add_supervised(
     }
     entries.extend(rows.into_iter().map(|(_, row)| row));
     if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// Whether a supervised encoder could stand beside that of `experiment`.
+fn can_be_supervised(experiment: &Experiment) -> bool {
+    let network = experiment.network();
+    let classifies = |&head: &UnitId| classifier(network, head, 1).is_ok();
+    experiment.training().epochs > 0 && heads_in_use(experiment).iter().all(classifies)
+}
+
+/// The heads that are in use once all of the network learns together: where blocks learn apart, the last alone.
+fn heads_in_use(experiment: &Experiment) -> &[UnitId] {
+    let heads = experiment.network().heads();
+    if experiment.learning().staging.is_blockwise() { &heads[heads.len() - 1..] } else { heads }
 }
 
 /// All that a supervised encoder knows of its experiment.
@@ -165,9 +179,7 @@ pub fn supervised(experiment: &Experiment, classes: usize, optimizer: Option<&st
         "training.seed=1".to_string(),
     ];
     changes.extend(optimizer.map(|optimizer| format!("learning.optimizer={optimizer}")));
-    // Where blocks learn apart, all but the last head rest once they learn together.
-    let heads = if staging.is_blockwise() { &network.heads()[network.heads().len() - 1..] } else { network.heads() };
-    for &head in heads {
+    for &head in heads_in_use(experiment) {
         changes.extend(classifier(network, head, classes)?);
     }
     experiment.changed(&changes)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 
 use synlocal::rng::Stream;
-use synlocal::simulation::{Draw, Experiment, Position, Simulation, Staging, Trainer};
+use synlocal::simulation::{Draw, Experiment, Folders, Position, Simulation, Staging, Trainer};
 
 use crate::{assert_within, bits, cut, experiment, lend_lower_weights, projection, rules, simulation, step, whole};
 
@@ -12,7 +12,7 @@ type Bits = BTreeMap<String, Vec<u32>>;
 
 /// Trains from the start of an epoch to the end; the simulation and its loss, as bits, after each epoch.
 fn train(experiment: &Experiment, start: Simulation, epoch: u64) -> Vec<(Simulation, u64)> {
-    let dataset = experiment.load_data(&[]).unwrap().learned;
+    let dataset = experiment.load_data(&Folders::default()).unwrap().learned;
     let position = Position { epoch, ..Position::default() };
     let training = experiment.training().clone();
     let mut trainer = Trainer::new(start, &dataset, *experiment.views(), training, position).unwrap();
