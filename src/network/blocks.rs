@@ -9,6 +9,7 @@ use super::check::unit_place;
 use super::diagram::Diagram;
 use super::{LinearMap, Network, UnitId};
 use crate::fault::Fault;
+use crate::kernels::Transfer;
 
 /// A part of a network that may learn by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,23 +37,27 @@ impl Network {
         Some(self.below_relays(self.projection(last).from))
     }
 
-    /// `unit`, or what it relays if only heads hear it.
+    /// `unit`, or what it relays if only heads hear it, directly or through other such relays.
     pub(super) fn below_relays(&self, mut unit: UnitId) -> UnitId {
-        while let Some(lower) = self.relayed_to_heads(unit) {
+        let mut relays = Vec::new();
+        while let Some(lower) = self.relayed_to_heads(unit, &relays) {
+            relays.push(unit);
             unit = lower;
         }
         unit
     }
 
-    /// The unit of the same block that `unit` hands on one to one, to heads alone.
-    fn relayed_to_heads(&self, unit: UnitId) -> Option<UnitId> {
+    /// The unit of the same block that `unit` hands on one to one, pooled at most, to heads and `relays` alone.
+    fn relayed_to_heads(&self, unit: UnitId, relays: &[UnitId]) -> Option<UnitId> {
         let mut afferents = self.afferents(unit);
         let only = self.projection(afferents.next().filter(|_| afferents.len() == 0)?);
         let is_head = |unit| self.heads.contains(&unit) || self.blocks.iter().any(|block| block.head == unit);
-        let serves_heads = self.efferents(unit).all(|id| is_head(self.projection(id).to));
+        let ends = |unit| is_head(unit) || relays.contains(&unit);
+        let serves_heads = self.efferents(unit).all(|id| ends(self.projection(id).to));
         let together = |block: &Block| block.units.contains(&unit) == block.units.contains(&only.from);
         let inner = !self.unit(only.from).input && self.blocks.iter().all(together);
-        (only.map == LinearMap::OneToOne && serves_heads && inner).then_some(only.from)
+        let relays = only.map == LinearMap::OneToOne && self.unit(unit).transfer == Transfer::Linear;
+        (relays && serves_heads && inner).then_some(only.from)
     }
 }
 

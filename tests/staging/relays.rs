@@ -50,6 +50,25 @@ fn relays_that_only_heads_hear_are_not_read_out() {
     assert_eq!(read_out(&experiment(BLOCKS, "EndToEnd", Rule::Urf, 1)), "v3");
     let plain = BLOCKS.split("    blocks:").next().unwrap().to_string() + ")";
     assert_eq!(read_out(&experiment(&plain, "EndToEnd", Rule::Urf, 1)), "v3");
+    // A chain of relays goes with its head, one that does more than pool does not.
+    let chain = |transfer: &str| {
+        format!(
+            r#"Network(
+                units: {{
+                    "retina": Input(channels: 3, height: 32, width: 32),
+                    "v1": Unit(pool: Max(4)), "p": Unit({transfer}), "q": Unit(pool: Mean(2)), "head": Unit(),
+                }},
+                feedforward: [
+                    (from: "retina", to: "v1", map: Conv(channels: 4, kernel: 3, pad: 1)),
+                    (from: "v1", to: "p", map: OneToOne),
+                    (from: "p", to: "q", map: OneToOne),
+                    (from: "q", to: "head", map: Dense(units: 8)),
+                ],
+            )"#
+        )
+    };
+    assert_eq!(read_out(&experiment(&chain("pool: Mean(2)"), "EndToEnd", Rule::Urf, 1)), "v1");
+    assert_eq!(read_out(&experiment(&chain("transfer: Tanh"), "EndToEnd", Rule::Urf, 1)), "p");
     // A relay from an input is no encoder: what is below the head of such a circuit is the relay.
     let pixels = r#"Network(
         units: { "retina": Input(channels: 3, height: 32, width: 32), "mean": Unit(pool: Mean(4)), "head": Unit() },
