@@ -15,7 +15,7 @@ mod staging;
 mod trainer;
 
 pub use checkpoint::{Found, Position};
-pub use datasets::Datasets;
+pub use datasets::{Datasets, Folders};
 pub use experiment::{Experiment, Learning, Targets, Training};
 pub use instruments::Instruments;
 pub use published::Published;

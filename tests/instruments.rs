@@ -5,6 +5,7 @@ mod measures;
 #[path = "instruments/runs.rs"]
 mod runs;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use synlocal::instruments::{Recorder, Recording};
@@ -285,9 +286,16 @@ fn a_block_that_rests_is_left_out() {
     let edges = [conv("retina", "v1"), dense("v1", "h1"), conv("v1", "v2"), conv("v2", "v3"), dense("v3", "head")];
     let edges = format!("network.feedforward=[{}]", edges.join(", "));
     let mut bench = Bench::new(&experiment(&[blocks, side, &edges, "learning.staging=Greedy", "learning.rule=Bp"]));
-    for (stage, block, units, learning) in [
-        (0, "v1", &["v1", "h1"][..], &["v1->h1", "retina->v1"][..]),
-        (1, "v3", &["v1", "v2", "v3", "head"], &["v1->v2", "v2->v3", "v3->head"]),
+    for (stage, block, units, learning, driving, feedback) in [
+        (0, "v1", &["v1", "h1"][..], &["retina->v1", "v1->h1"][..], &[][..], &["h1->v1"][..]),
+        (
+            1,
+            "v3",
+            &["v1", "v2", "v3", "head"],
+            &["v1->v2", "v2->v3", "v3->head"],
+            &["retina->v1"],
+            &["v3->v2", "head->v3"],
+        ),
     ] {
         bench.simulation.enter(stage);
         let recording = bench.record();
@@ -296,6 +304,11 @@ fn a_block_that_rests_is_left_out() {
         names.sort_by_key(|name| units.iter().position(|unit| unit == name));
         assert_eq!(names, units);
         assert_eq!(recording.heads.len(), 1);
+        let sorted = |names: Vec<&str>| names.into_iter().map(String::from).collect::<BTreeSet<String>>();
+        let edges: BTreeSet<String> = recording.feedforward.keys().cloned().collect();
+        assert_eq!(edges, sorted([driving, learning].concat()), "{block}");
+        let answers: BTreeSet<String> = recording.feedback.keys().cloned().collect();
+        assert_eq!(answers, sorted(feedback.to_vec()), "{block}");
         for (edge, projection) in &recording.feedforward {
             let learns = learning.contains(&edge.as_str());
             assert_eq!(projection.update_angle, learns.then_some(0.0), "{block}: {edge}");

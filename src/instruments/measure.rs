@@ -14,7 +14,7 @@ const SATURATED: f32 = 0.99;
 /// The Euclidean length of a vector.
 pub fn norm(vector: &[f32]) -> f64 {
     let part = |part: &[f32]| part.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>();
-    vector.par_chunks(PART).map(part).collect::<Vec<f64>>().iter().sum::<f64>().sqrt()
+    vector.par_chunks(PART).map(part).collect::<Vec<f64>>().iter().fold(0.0, |sum, part| sum + part).sqrt()
 }
 
 /// The angle between two vectors of one length, in degrees: 0 along each other, 90 at random in many dimensions, 180

@@ -6,17 +6,20 @@ use std::fmt::Write;
 use indexmap::IndexMap;
 
 use super::picture::{frame, text};
-use crate::instruments::Recording;
+use crate::instruments::{Recording, Spread};
 
 const WIDTH: f64 = 800.0;
 /// From one panel to the next.
 const ACROSS: f64 = 390.0;
-const DOWN: f64 = 190.0;
-/// The first panel: left, top, width and height. Names stand to the right of it.
+/// The first panel: left, top, width and least height. Names stand to the right of it.
 const PANEL: [f64; 4] = [52.0, 58.0, 220.0, 120.0];
+/// Below each panel.
+const GAP: f64 = 70.0;
 const COLUMNS: usize = 2;
-/// Names that find room beside a panel.
-const NAMES: usize = 8;
+/// Names beside a panel at most, and from one to the next.
+const NAMES: usize = 16;
+const NAME: f64 = 14.0;
+/// Lines beyond these take them again, dashed.
 const COLOURS: [&str; 8] = ["#27a", "#c44", "#2a7", "#c82", "#86c", "#4ac", "#884", "#888"];
 
 /// Lines of one panel by name, each of steps and values.
@@ -24,64 +27,53 @@ type Lines = IndexMap<String, Vec<(u64, f64)>>;
 
 /// Draws what was recorded in a run called `name`.
 pub fn instruments_picture(name: &str, recordings: &[Recording]) -> String {
-    let draw = |svg: &mut String, nth: usize, title: &str, most: Option<f64>, lines: Lines| {
-        let (column, row) = ((nth % COLUMNS) as f64, (nth / COLUMNS) as f64);
-        let [left, top, width, height] = PANEL;
-        panel(svg, [left + column * ACROSS, top + row * DOWN, width, height], title, most, &lines);
+    let distances = |now: &Recording| {
+        let of_head = |(head, spread): (&String, &Spread)| {
+            let positive = spread.distances.positive.map(|mean| (format!("{head}: same image"), mean));
+            positive.into_iter().chain([(format!("{head}: others"), spread.distances.negative)]).collect::<Vec<_>>()
+        };
+        now.heads.iter().flat_map(of_head).collect()
     };
-    let height = PANEL[1] + 2.0 * DOWN + PANEL[3] + 30.0;
+    let panels: [(&str, Option<f64>, Lines); 6] = [
+        ("loss of the batch", None, lines(recordings, |now| named(&now.block, now.loss))),
+        ("L1 distance of embeddings", None, lines(recordings, distances)),
+        (
+            "degrees, feedback to forward weights",
+            Some(90.0),
+            lines(recordings, |now| of(&now.feedback, |feedback| feedback.alignment)),
+        ),
+        (
+            "degrees, change to back-propagation's",
+            Some(90.0),
+            lines(recordings, |now| of(&now.feedforward, |projection| projection.update_angle)),
+        ),
+        (
+            "share of errors that are events",
+            Some(1.0),
+            lines(recordings, |now| of(&now.feedforward, |projection| projection.density)),
+        ),
+        (
+            "share of activity that is saturated",
+            Some(1.0),
+            lines(recordings, |now| of(&now.units, |unit| unit.saturated)),
+        ),
+    ];
+    let [left, top, width, least] = PANEL;
+    let names = panels.iter().map(|(_, _, lines)| lines.len().min(NAMES + 1)).max().unwrap_or(0);
+    let height = least.max(NAME * names as f64);
+    let whole = top + (panels.len() / COLUMNS) as f64 * (height + GAP) - GAP + 30.0;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
-         font-size=\"11\" fill=\"#333\">\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {whole}\" font-family=\"sans-serif\" \
+         font-size=\"11\" fill=\"#333\">\n<rect width=\"{WIDTH}\" height=\"{whole}\" fill=\"#fff\"/>\n"
     );
-    text(&mut svg, [PANEL[0], 24.0], "start", true, &format!("{name}: instruments, by learning step"));
-    let svg = &mut svg;
-    draw(svg, 0, "loss of the batch", None, lines(recordings, |now| named(&now.block, now.loss)));
-    draw(
-        svg,
-        1,
-        "L1 distance of embeddings",
-        None,
-        lines(recordings, |now| {
-            now.heads
-                .iter()
-                .flat_map(|(head, spread)| {
-                    let positive = spread.distances.positive.map(|mean| (format!("{head}: same image"), mean));
-                    positive.into_iter().chain([(format!("{head}: others"), spread.distances.negative)])
-                })
-                .collect()
-        }),
-    );
-    draw(
-        svg,
-        2,
-        "degrees, feedback to forward weights",
-        Some(90.0),
-        lines(recordings, |now| of(&now.feedback, |feedback| feedback.alignment)),
-    );
-    draw(
-        svg,
-        3,
-        "degrees, change to back-propagation's",
-        Some(90.0),
-        lines(recordings, |now| of(&now.feedforward, |projection| projection.update_angle)),
-    );
-    draw(
-        svg,
-        4,
-        "share of errors that are events",
-        Some(1.0),
-        lines(recordings, |now| of(&now.feedforward, |projection| projection.density)),
-    );
-    draw(
-        svg,
-        5,
-        "share of activity that is saturated",
-        Some(1.0),
-        lines(recordings, |now| of(&now.units, |unit| unit.saturated)),
-    );
+    text(&mut svg, [left, 24.0], "start", true, &format!("{name}: instruments, by learning step"));
+    for (nth, (title, most, lines)) in panels.iter().enumerate() {
+        let (column, row) = ((nth % COLUMNS) as f64, (nth / COLUMNS) as f64);
+        let place = [left + column * ACROSS, top + row * (height + GAP), width, height];
+        panel(&mut svg, place, title, *most, lines);
+    }
     svg.push_str("</svg>\n");
-    std::mem::take(svg)
+    svg
 }
 
 fn named(block: &Option<String>, value: f64) -> Vec<(String, f64)> {
@@ -122,26 +114,29 @@ fn panel(svg: &mut String, place: [f64; 4], title: &str, most: Option<f64>, line
     text(svg, [left + width, top + height + 14.0], "end", false, &last.to_string());
     for (index, (name, points)) in lines.iter().enumerate() {
         let colour = COLOURS[index % COLOURS.len()];
+        let dashes = if index < COLOURS.len() { "" } else { " stroke-dasharray=\"4 2\"" };
         let points: Vec<String> =
             points.iter().map(|&(step, value)| format!("{:.1},{:.1}", across(step), down(value))).collect();
         let _ = writeln!(
             svg,
-            "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\" points=\"{}\"/>",
+            "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"{dashes} points=\"{}\"/>",
             points.join(" ")
         );
-        let y = top + 10.0 + 14.0 * index as f64;
+        let y = top + 10.0 + NAME * index as f64;
         if index < NAMES && !name.is_empty() {
             let _ = writeln!(
                 svg,
-                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"10\" height=\"3\" fill=\"{colour}\"/>",
+                "<line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{:.1}\" y2=\"{:.1}\" stroke=\"{colour}\" stroke-width=\"3\"{dashes}/>",
                 left + width + 8.0,
-                y - 5.0
+                left + width + 18.0,
+                y - 3.5,
+                y - 3.5
             );
             text(svg, [left + width + 22.0, y], "start", false, name);
         }
     }
     if lines.len() > NAMES {
-        let y = top + 10.0 + 14.0 * NAMES as f64;
+        let y = top + 10.0 + NAME * NAMES as f64;
         text(svg, [left + width + 22.0, y], "start", false, &format!("and {} more", lines.len() - NAMES));
     }
 }
