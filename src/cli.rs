@@ -5,6 +5,7 @@ mod plan;
 mod progress;
 mod speed;
 mod train;
+mod verify;
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Time learning steps on random views.
     Speed(speed::SpeedArgs),
+    /// Check that a circuit and this machine keep what theory promises.
+    Verify(verify::VerifyArgs),
 }
 
 /// Arguments that every command on an experiment file has.
@@ -92,6 +95,8 @@ const INTERRUPTED: u8 = 130;
 enum Ending {
     Done,
     Interrupted,
+    /// What was checked is not so, as the command said itself.
+    Refuted,
 }
 
 /// More threads than any machine of today has cores; thousands would take minutes to start.
@@ -104,10 +109,12 @@ pub fn run() -> ExitCode {
         Command::Evaluate(args) => args.run(),
         Command::Plan(args) => args.run(),
         Command::Speed(args) => args.run(),
+        Command::Verify(args) => args.run(),
     };
     match outcome {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Interrupted) => ExitCode::from(INTERRUPTED),
+        Ok(Ending::Refuted) => ExitCode::FAILURE,
         Err(error) => {
             // A fault report brings its own "error:" heads.
             match &error {

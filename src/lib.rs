@@ -28,7 +28,7 @@
 //! |---|---|
 //! | [`cli`] | words |
 //! | [`session`] | runs |
-//! | [`evaluate`], [`report`] | judgement |
+//! | [`evaluate`], [`verify`], [`report`] | judgement |
 //! | [`simulation`] (and [`data`]) | time |
 //! | [`schedule`] | order |
 //! | [`learning`] | plasticity |
@@ -55,6 +55,7 @@ pub mod schedule;
 pub mod session;
 pub mod shape;
 pub mod simulation;
+pub mod verify;
 
 pub use error::{Error, Result};
 

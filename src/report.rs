@@ -1,11 +1,14 @@
 //! Results for people and machines: the summary of a run, the figures of a speed measurement, and their tables.
 
+mod ladder;
 mod picture;
 
 use std::fmt;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::{Deserialize, Serialize};
+
+pub use ladder::ladder_table;
 
 use crate::data::{Dataset, Images};
 use crate::evaluate::Accuracy;

@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["learning"],
     &["schedule"],
     &["simulation"],
-    &["evaluate"],
+    &["evaluate", "verify"],
     &["report"],
     &["session"],
     &["cli"],

@@ -99,6 +99,16 @@ impl Learning {
         }
     }
 
+    /// The network of that description, taught in this way.
+    ///
+    /// # Errors
+    /// All that is wrong with it, or with heads that do not suit the loss.
+    pub fn teach(&self, spec: &NetworkSpec) -> std::result::Result<Network, Vec<Fault>> {
+        let network = Network::build(spec, self.teaching())?;
+        let faults = heads::faults(&self.loss, &network);
+        if faults.is_empty() { Ok(network) } else { Err(faults) }
+    }
+
     /// How targets are made, where the rule propagates any.
     pub fn targets(&self) -> Targets {
         self.targets.unwrap_or_default()
@@ -186,6 +196,7 @@ struct Description {
 #[derive(Debug, Clone)]
 pub struct Experiment {
     description: Description,
+    spec: NetworkSpec,
     network: Network,
     readout_unit: UnitId,
     text: String,
@@ -277,7 +288,7 @@ impl Experiment {
         if let Some(shared) = shared {
             document.set(&format!("network={}", shared.text().trim()))?;
         }
-        Ok(Experiment { text: document.text().to_string(), description, network, readout_unit, base })
+        Ok(Experiment { text: document.text().to_string(), description, spec, network, readout_unit, base })
     }
 
     /// The whole experiment as RON, network included.
@@ -293,6 +304,11 @@ impl Experiment {
     /// A digest of [`Experiment::text`]: equal texts, equal digests.
     pub fn digest(&self) -> String {
         blake3::hash(self.text.as_bytes()).to_hex()[..16].to_string()
+    }
+
+    /// The network as it is described, before anything taught it.
+    pub fn spec(&self) -> &NetworkSpec {
+        &self.spec
     }
 
     /// The network.

@@ -1,0 +1,167 @@
+//! The rungs on difference target propagation: an inverse undoes, and the target that it brings down leads where
+//! back-propagation does.
+//!
+//! Changes through targets are not those of back-propagation. But an inverse that undoes a projection near the activity
+//! at hand has a right inverse of its slope, where back-propagation has the transpose, and the two point into the same
+//! half of space: their angle is less than a right one. Through several inverses it need not be, so the circuit is cut
+//! for each inverse: to its two units, what drives them, and a head of its own above. The inverse is *matched* to the
+//! batch, from which it learns again and again under noise as large as the activity, and the step to the target is
+//! small.
+
+use super::bench::{Bench, Taught, largest, length};
+use super::cut::cut;
+use super::{Found, Measured};
+use crate::error::Result;
+use crate::kernels::{Pool, Transfer};
+use crate::learning::Rule;
+use crate::locality::View;
+use crate::network::{FeedbackId, Init, LinearMap, Network, NetworkSpec, ProjectionSpec, UnitId, UnitSpec, Wiring};
+use crate::optimizer::Optimizer;
+use crate::simulation::{Learning, Targets};
+
+/// Of the mean square by which inverses miss, what learning may leave.
+pub(super) const MISS_LIMIT: f64 = 0.9;
+/// What is measured of inverses.
+pub(super) const MISS_UNIT: &str = "of the untrained miss";
+/// A right angle: beyond it, a change leads uphill.
+pub(super) const ANGLE_LIMIT: f64 = 90.0;
+/// What is measured of changes.
+pub(super) const ANGLE_UNIT: &str = "degrees";
+
+/// Times that an inverse learns from the batch.
+const ROUNDS: u32 = 60;
+/// Adam's rate while it does.
+const RATE: f32 = 1e-2;
+/// How far the target of the upper unit lies from its activity, as a share of that.
+const REACH: f64 = 1e-2;
+/// A change shorter than this share of the longest one is rounding and has no direction.
+const FLOOR: f64 = 1e-3;
+/// The head of a cut circuit; no name in a file is likely to be the same.
+const HEAD: &str = "head of the inverse";
+
+/// How far each inverse misses what it should undo, after it learned and before.
+pub(super) fn inverses(bench: &Bench<'_>) -> Result<Found> {
+    Ok(each_inverse(bench, |level, figures| {
+        let miss = |rounds: u32| {
+            let mut dtp = level.dtp.clone();
+            dtp.learning.targets.iter_mut().for_each(|targets| targets.inverse_steps = rounds);
+            let mut simulation = bench.simulation(&dtp);
+            bench.step(&mut simulation, 0);
+            simulation.state().reconstruction(level.inverse).unwrap_or(f64::NAN)
+        };
+        // The miss of a round is told before the inverse learns from it.
+        figures.push((miss(ROUNDS) / miss(1), level.name.clone()));
+    }))
+}
+
+/// The changes of every projection below an inverse, and right above, against back-propagation's.
+pub(super) fn direction(bench: &Bench<'_>) -> Result<Found> {
+    Ok(each_inverse(bench, |level, figures| {
+        let exact = bench.changes(bench.simulation(&level.bp), 0);
+        let through_targets = bench.changes(bench.simulation(&level.dtp), 0);
+        let floor = FLOOR * largest(exact.iter().map(|(_, change)| length(change)));
+        for ((name, exact), (_, other)) in exact.iter().zip(&through_targets) {
+            // Written so that a length that is no number is not too short.
+            if !(length(exact) <= floor) {
+                figures.push((angle(exact, other), format!("{name} under {}", level.name)));
+            }
+        }
+    }))
+}
+
+/// An inverse in a circuit that was cut for it, under both rules.
+struct Level {
+    name: String,
+    inverse: FeedbackId,
+    bp: Taught,
+    dtp: Taught,
+}
+
+/// Cuts the circuit for every inverse that it has under target propagation, and gathers what is found of each.
+fn each_inverse(bench: &Bench<'_>, mut measure: impl FnMut(&Level, &mut Vec<(f64, String)>)) -> Found {
+    let learning = Learning { rule: Rule::Dtp, targets: None, ..bench.experiment.learning().clone() };
+    let whole = bench.plainly(&with_inverses(bench), learning)?;
+    let inverses = inverses_of(&whole.network);
+    if inverses.is_empty() {
+        return Err("no inverse carries a target: all that learns ends in a head or right below one".to_string());
+    }
+    let mut figures = Vec::new();
+    for &id in &inverses {
+        let inverse = whole.network.answer(id);
+        if let Some(level) = level(bench, &whole, inverse.from, inverse.to)? {
+            measure(&level, &mut figures);
+        }
+    }
+    if figures.is_empty() {
+        return Err("the loss makes no error on these views".to_string());
+    }
+    Ok(Measured::worst(format!("{} inverses after {ROUNDS} rounds", inverses.len()), figures))
+}
+
+fn inverses_of(network: &Network) -> Vec<FeedbackId> {
+    network.feedback_ids().filter(|&id| network.answer(id).wiring == Wiring::Inverse).collect()
+}
+
+/// The circuit cut for the inverse between two units; none if no error comes down to it.
+fn level(
+    bench: &Bench<'_>,
+    whole: &Taught,
+    upper: UnitId,
+    lower: UnitId,
+) -> std::result::Result<Option<Level>, String> {
+    let part = |spec: &NetworkSpec, learning: Learning| {
+        let mut spec = cut(spec, &whole.network, upper, |unit| unit == upper || unit == lower);
+        add_head(&mut spec, &whole.network, upper);
+        bench.taught(&spec, Learning { heads: Some(vec![HEAD.to_string()]), ..learning })
+    };
+    let bp = part(&bench.bare(), Learning { rule: Rule::Bp, targets: None, ..whole.learning.clone() })?;
+    let mut simulation = bench.simulation(&bp);
+    bench.step(&mut simulation, 0);
+    let now = |unit: UnitId| bp.network.find(&whole.network.unit(unit).name).unwrap_or(unit);
+    let error = rms(simulation.state().error(now(upper), View::Current));
+    if error == 0.0 {
+        return Ok(None);
+    }
+    let activity = |unit| rms(simulation.state().activity(now(unit), View::Current));
+    let targets = Targets {
+        step: (REACH * activity(upper) / error) as f32,
+        top: Wiring::Transported,
+        noise: activity(lower) as f32,
+        inverse_steps: ROUNDS,
+        inverse_optimizer: Optimizer::adam(RATE),
+    };
+    let dtp = part(&with_inverses(bench), Learning { targets: Some(targets), ..whole.learning.clone() })?;
+    let inverse = inverses_of(&dtp.network).into_iter().next();
+    Ok(inverse.map(|inverse| Level { name: dtp.network.answer(inverse).name.clone(), inverse, bp, dtp }))
+}
+
+/// The circuit's description with the inverses that it writes out, if it is written for target propagation.
+fn with_inverses(bench: &Bench<'_>) -> NetworkSpec {
+    if bench.experiment.learning().propagates_targets() { bench.experiment.spec().clone() } else { bench.bare() }
+}
+
+/// Puts a head on a unit, as large as the first one of the whole circuit.
+fn add_head(spec: &mut NetworkSpec, whole: &Network, unit: UnitId) {
+    let units = whole.heads().first().map_or(1, |&head| whole.unit(head).shape.len());
+    spec.units.insert(HEAD.to_string(), UnitSpec::Unit { pool: Pool::None, transfer: Transfer::Linear });
+    spec.feedforward.push(ProjectionSpec {
+        from: whole.unit(unit).name.clone(),
+        to: HEAD.to_string(),
+        map: LinearMap::Dense { units, bias: false },
+        name: None,
+        init: Init::Kaiming,
+        plastic: true,
+    });
+}
+
+/// Root mean square.
+fn rms(values: Vec<f32>) -> f64 {
+    let values: Vec<f64> = values.into_iter().map(f64::from).collect();
+    length(&values) / (values.len() as f64).sqrt()
+}
+
+/// The angle between two changes, in degrees; no number if the other one is nothing.
+fn angle(one: &[f64], other: &[f64]) -> f64 {
+    let product: f64 = one.iter().zip(other).map(|(one, other)| one * other).sum();
+    (product / length(one) / length(other)).clamp(-1.0, 1.0).acos().to_degrees()
+}
