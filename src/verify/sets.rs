@@ -11,7 +11,7 @@ use crate::kernels::Isa;
 use crate::optimizer::Optimizer;
 use crate::simulation::{Learning, Targets};
 
-/// Rounding in sums of thousands of products gives 1e-6 or 1e-5; a product that is left out, more than this.
+/// Rounding in sums of thousands of products gives 1e-6; a kernel that is off by a hundredth gives ten times this.
 pub(super) const LIMIT: f64 = 1e-3;
 /// What is measured.
 pub(super) const UNIT: &str = "of the largest change";

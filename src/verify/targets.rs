@@ -41,7 +41,7 @@ const HEAD: &str = "head of the inverse";
 
 /// How far each inverse misses what it should undo, after it learned and before.
 pub(super) fn inverses(bench: &Bench<'_>) -> Result<Found> {
-    Ok(each_inverse(bench, |level, figures| {
+    Ok(each_inverse(bench, "before and", |level, figures| {
         let miss = |rounds: u32| {
             let mut dtp = level.dtp.clone();
             dtp.learning.targets.iter_mut().for_each(|targets| targets.inverse_steps = rounds);
@@ -56,13 +56,12 @@ pub(super) fn inverses(bench: &Bench<'_>) -> Result<Found> {
 
 /// The changes of every projection below an inverse, and right above, against back-propagation's.
 pub(super) fn direction(bench: &Bench<'_>) -> Result<Found> {
-    Ok(each_inverse(bench, |level, figures| {
+    Ok(each_inverse(bench, "with back-propagation,", |level, figures| {
         let exact = bench.changes(bench.simulation(&level.bp), 0);
         let through_targets = bench.changes(bench.simulation(&level.dtp), 0);
         let floor = FLOOR * largest(exact.iter().map(|(_, change)| length(change)));
         for ((name, exact), (_, other)) in exact.iter().zip(&through_targets) {
-            // Written so that a length that is no number is not too short.
-            if !(length(exact) <= floor) {
+            if length(exact) > floor || length(exact).is_nan() {
                 figures.push((angle(exact, other), format!("{name} under {}", level.name)));
             }
         }
@@ -77,8 +76,9 @@ struct Level {
     dtp: Taught,
 }
 
-/// Cuts the circuit for every inverse that it has under target propagation, and gathers what is found of each.
-fn each_inverse(bench: &Bench<'_>, mut measure: impl FnMut(&Level, &mut Vec<(f64, String)>)) -> Found {
+/// Cuts the circuit for every inverse that it has under target propagation, and gathers what is found of each when it is
+/// compared with what `with` says.
+fn each_inverse(bench: &Bench<'_>, with: &str, mut measure: impl FnMut(&Level, &mut Vec<(f64, String)>)) -> Found {
     let learning = Learning { rule: Rule::Dtp, targets: None, ..bench.experiment.learning().clone() };
     let whole = bench.plainly(&with_inverses(bench), learning)?;
     let inverses = inverses_of(&whole.network);
@@ -95,7 +95,7 @@ fn each_inverse(bench: &Bench<'_>, mut measure: impl FnMut(&Level, &mut Vec<(f64
     if figures.is_empty() {
         return Err("the loss makes no error on these views".to_string());
     }
-    Ok(Measured::worst(format!("{} inverses after {ROUNDS} rounds", inverses.len()), figures))
+    Ok(Measured::worst(format!("{} inverses, {with} after {ROUNDS} rounds", inverses.len()), figures))
 }
 
 fn inverses_of(network: &Network) -> Vec<FeedbackId> {
