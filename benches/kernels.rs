@@ -10,7 +10,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use oracle::{Conv, Exact, UNTOUCHED, check, dense_synapses, lay, values};
 use std::time::Duration;
-use synlocal::kernels::{Buffer, Correlation, Isa, Layout, Pool, Product, Sum, Transfer, fire, gate};
+use synlocal::kernels::{Buffer, Correlation, Isa, Layout, LocalCorrelation, Pool, Product, Sum, Transfer, fire, gate};
 use synlocal::shape::Shape;
 
 const SAMPLES: usize = 250;
@@ -50,6 +50,9 @@ fn isa() -> Isa {
 /// Every synapse of a map over some samples: calls with indices (input, weight, drive).
 type Synapses<'a> = &'a dyn Fn(usize, &mut dyn FnMut(usize, usize, usize));
 
+/// A correlation of input and error that adds to a change.
+type Correlate<'a> = &'a mut dyn FnMut(&[f32], &[f32], &mut [f32]);
+
 fn time_product(
     group: &mut BenchmarkGroup<WallTime>,
     name: &str,
@@ -81,28 +84,48 @@ fn time_product(
 fn time_correlation(
     group: &mut BenchmarkGroup<WallTime>,
     name: &str,
-    correlation: &Correlation,
+    multiply_adds: u64,
+    correlate: Correlate,
     (input, error): (Layout, Layout),
     weights: usize,
     synapses: Synapses,
 ) {
-    let isa = isa();
-    let mut scratch = Buffer::zeros(correlation.scratch_len(SAMPLES));
     let mut change = vec![0.0; weights];
 
     let (x, e) = (values("input", input.shape.len() * CHECKED), values("error", error.shape.len() * CHECKED));
     let mut expected = vec![Exact::default(); weights];
     synapses(CHECKED, &mut |pre, weight, post| expected[weight].add(f64::from(x[pre]) * f64::from(e[post])));
-    correlation.run(isa, &lay(input, &x, 0.0), &lay(error, &e, 0.0), None, &mut scratch, &mut change);
+    correlate(&lay(input, &x, 0.0), &lay(error, &e, 0.0), &mut change);
     for (got, expected) in change.iter().zip(&expected) {
         assert!(expected.holds(*got), "{name}: {got}, expected {expected:?}");
     }
 
     let (x, e) = (batch("input", input, SAMPLES), batch("error", error, SAMPLES));
-    group.throughput(Throughput::Elements(2 * correlation.multiply_adds() * SAMPLES as u64));
-    group.bench_function(name, |bencher| {
-        bencher.iter(|| correlation.run(isa, &x, &e, None, &mut scratch, &mut change));
-    });
+    group.throughput(Throughput::Elements(2 * multiply_adds * SAMPLES as u64));
+    group.bench_function(name, |bencher| bencher.iter(|| correlate(&x, &e, &mut change)));
+}
+
+/// The same for a correlation whose weights are shared over positions, or whose error is flat.
+fn time_shared(
+    group: &mut BenchmarkGroup<WallTime>,
+    name: &str,
+    correlation: &Correlation,
+    layouts: (Layout, Layout),
+    weights: usize,
+    synapses: Synapses,
+) {
+    let mut scratch = Buffer::zeros(correlation.scratch_len(SAMPLES));
+    let correlate = &mut |input: &[f32], error: &[f32], change: &mut [f32]| {
+        correlation.run(isa(), input, error, None, &mut scratch, change);
+    };
+    time_correlation(group, name, correlation.multiply_adds(), correlate, layouts, weights, synapses);
+}
+
+/// The locally connected map that would stand in CONV6 between 32 maps of 16x16.
+fn local() -> (Conv, Layout, Layout) {
+    let input = Shape::new(32, 16, 16);
+    let conv = Conv { input, channels: 32, kernel: 3, stride: 1, pad: 1, samples: CHECKED };
+    (conv, Layout::new(input, 1), Layout::new(conv.drive(), 0))
 }
 
 fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
@@ -125,6 +148,11 @@ fn drive(criterion: &mut Criterion) {
         let product = Product::conv(input, drive, 3, 1, 1);
         time_product(&mut group, name, &product, (input, drive), conv.weights(), &|_, synapse| conv.synapses(synapse));
     }
+    let (conv, input, drive) = local();
+    let product = Product::local(input, drive, 3, 1, 1);
+    time_product(&mut group, "local", &product, (input, drive), conv.local_weights(), &|_, synapse| {
+        conv.local_synapses(synapse);
+    });
     let (input, flat) = head();
     let weights = input.shape.len() * 64;
     time_product(&mut group, "head", &Product::dense(input, flat), (input, flat), weights, &|samples, synapse| {
@@ -142,6 +170,11 @@ fn carry(criterion: &mut Criterion) {
             conv.synapses(|pre, weight, post| synapse(post, weight, pre));
         });
     }
+    let (conv, output, error) = local();
+    let product = Product::local_carry(error, output, 3, 1, 1);
+    time_product(&mut group, "local", &product, (error, output), conv.local_weights(), &|_, synapse| {
+        conv.local_synapses(|pre, weight, post| synapse(post, weight, pre));
+    });
     let (output, flat) = head();
     let weights = output.shape.len() * 64;
     time_product(
@@ -162,22 +195,25 @@ fn learn(criterion: &mut Criterion) {
         let conv = Conv { input: input.shape, channels, kernel: 3, stride: 1, pad: 1, samples: CHECKED };
         let error = Layout::new(conv.drive(), 1);
         let correlation = Correlation::conv(input, error, 3, 1, 1);
-        time_correlation(&mut group, name, &correlation, (input, error), conv.weights(), &|_, synapse| {
+        time_shared(&mut group, name, &correlation, (input, error), conv.weights(), &|_, synapse| {
             conv.synapses(synapse);
         });
     }
+    let (conv, input, error) = local();
+    let correlation = LocalCorrelation::new(input, error, 3, 1, 1);
+    let mut scratch = Buffer::zeros(correlation.scratch_len());
+    let correlate = &mut |input: &[f32], error: &[f32], change: &mut [f32]| {
+        correlation.run(isa(), input, error, None, &mut scratch, change);
+    };
+    let (work, weights) = (correlation.multiply_adds(), conv.local_weights());
+    time_correlation(&mut group, "local", work, correlate, (input, error), weights, &|_, synapse| {
+        conv.local_synapses(synapse);
+    });
     let (input, flat) = head();
     let weights = input.shape.len() * 64;
-    time_correlation(
-        &mut group,
-        "head",
-        &Correlation::dense(input, flat),
-        (input, flat),
-        weights,
-        &|samples, synapse| {
-            dense_synapses(input.shape.len(), 64, samples, synapse);
-        },
-    );
+    time_shared(&mut group, "head", &Correlation::dense(input, flat), (input, flat), weights, &|samples, synapse| {
+        dense_synapses(input.shape.len(), 64, samples, synapse);
+    });
 }
 
 /// Drive, activity and winners of a block, and what [`fire`] makes of a random drive.

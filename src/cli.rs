@@ -1,18 +1,25 @@
 //! The command line: words in, words and files out. Everything else is the library's.
 
+mod distances;
 mod evaluate;
 mod plan;
 mod progress;
 mod speed;
+mod table;
 mod train;
 mod verify;
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Parser, Subcommand};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::data::Source;
+use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::simulation::Experiment;
@@ -31,6 +38,10 @@ enum Command {
     Train(train::TrainArgs),
     /// Read a trained encoder out again: another unit, another data set.
     Evaluate(evaluate::EvaluateArgs),
+    /// Run experiments over seeds, one after another, and set their read-outs side by side.
+    Table(table::TableArgs),
+    /// Measure how far apart a run's embeddings of one image and of two are, before and after training.
+    Distances(distances::DistancesArgs),
     /// Print the steps of one learning step, with shapes and multiply-adds.
     Plan(plan::PlanArgs),
     /// Time learning steps on random views.
@@ -95,8 +106,8 @@ const INTERRUPTED: u8 = 130;
 enum Ending {
     Done,
     Interrupted,
-    /// What was checked is not so, as the command said itself.
-    Refuted,
+    /// It did all that it could and said what it could not.
+    Failed,
 }
 
 /// More threads than any machine of today has cores; thousands would take minutes to start.
@@ -107,6 +118,8 @@ pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Train(args) => args.run(),
         Command::Evaluate(args) => args.run(),
+        Command::Table(args) => args.run(),
+        Command::Distances(args) => args.run(),
         Command::Plan(args) => args.run(),
         Command::Speed(args) => args.run(),
         Command::Verify(args) => args.run(),
@@ -114,15 +127,39 @@ pub fn run() -> ExitCode {
     match outcome {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Interrupted) => ExitCode::from(INTERRUPTED),
-        Ok(Ending::Refuted) => ExitCode::FAILURE,
+        Ok(Ending::Failed) => ExitCode::FAILURE,
         Err(error) => {
-            // A fault report brings its own "error:" heads.
-            match &error {
-                Error::Circuit(faults) => warn(faults),
-                other => warn(&format!("error: {other}")),
-            }
+            complain(&error);
             ExitCode::from(if matches!(error, Error::Usage { .. }) { 2 } else { 1 })
         }
+    }
+}
+
+/// From here on the first signal asks for a stop after the step at hand, and a second one ends the program. Until then a
+/// signal ends it at once, as nothing is lost.
+fn stop_on_signal() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .map_err(|error| Error::usage(format!("signals cannot be handled: {error}"), "report this"))?;
+    }
+    Ok(stop)
+}
+
+/// A data set as an experiment's data field says it, given as the argument `flag`.
+fn read_source(flag: &str, text: &str) -> Result<Source> {
+    let document = Document::new(flag, text);
+    document.parse().map_err(|faults| document.error(faults))
+}
+
+/// Prints an error to standard error.
+fn complain(error: &Error) {
+    match error {
+        // A fault report brings its own "error:" heads.
+        Error::Circuit { coloured, .. } if std::io::stderr().is_terminal() => warn(coloured),
+        Error::Circuit { plain, .. } => warn(plain),
+        other => warn(&format!("error: {other}")),
     }
 }
 

@@ -2,16 +2,23 @@
 //! written, and so that a value can be replaced from the command line before it is read. It stands below everything
 //! that is described in RON and knows no description.
 
+mod doubts;
 mod edit;
+mod invented;
 mod outline;
-mod parse;
 mod path;
 mod report;
+mod scan;
+mod stop;
+mod survey;
+mod value;
 
 use std::ops::Range;
 use std::path::Path;
 
+pub use doubts::Doubts;
 pub use report::Report;
+pub use survey::Survey;
 
 use crate::error::{Error, Result};
 use crate::fault::Fault;
@@ -59,7 +66,7 @@ impl Document {
     /// A document called `name` that holds `text`.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Document {
         let text = text.into();
-        Document { name: name.into(), outline: outline::scan(&text), text, edits: Vec::new() }
+        Document { name: name.into(), outline: scan::scan(&text), text, edits: Vec::new() }
     }
 
     /// What the document is called in messages: its path, if it was read from a file.
@@ -84,7 +91,7 @@ impl Document {
 
     /// The name before the brackets of the value at `place`, as in `Conv(kernel: 3)`, or the word that stands there.
     pub fn value_name(&self, place: &str) -> Option<&str> {
-        self.entire(place)?.node.name.clone().map(|name| &self.text[name])
+        self.entire(place)?.node.name.as_ref().map(|name| name.text.as_str())
     }
 
     /// The fault with the bytes that it is about: those of the deepest value that exists on the way to its place.
@@ -97,9 +104,9 @@ impl Document {
         Located::new(span, &fault.problem, &fault.remedy)
     }
 
-    /// The faults as one error that shows each with its line; `coloured` for a terminal.
-    pub fn error(&self, faults: impl IntoIterator<Item = Located>, coloured: bool) -> Error {
-        let mut report = Report::new(coloured);
+    /// The faults as one error that shows each with its line.
+    pub fn error(&self, faults: impl IntoIterator<Item = Located>) -> Error {
+        let mut report = Report::default();
         report.add(self, faults);
         report.into_error()
     }

@@ -1,16 +1,22 @@
 //! Everything that can go wrong, in one type. A message names the unit, projection or file, the numbers on both
 //! sides, and what to do about it; the command line prints it as it stands and turns it into an exit code.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// Any failure of the library.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// One or more faults in a circuit or experiment file, already rendered with line, caret and remedy.
-    #[error("{0}")]
-    Circuit(String),
+    #[error("{plain}")]
+    Circuit {
+        /// For files and pipes.
+        plain: String,
+        /// The same with colours, for a terminal.
+        coloured: String,
+    },
     /// A file is not what it should be: a truncated data set, a checkpoint of another network.
-    #[error("{}: {problem}; {remedy}", file.display())]
+    #[error("{}: {}; {}", printable(file.display()), printable(problem), printable(remedy))]
     File {
         /// The file or directory at fault.
         file: PathBuf,
@@ -20,7 +26,7 @@ pub enum Error {
         remedy: String,
     },
     /// The operating system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", printable(path.display()))]
     Io {
         /// The file or directory that was asked for.
         path: PathBuf,
@@ -28,7 +34,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A run that cannot go on: its numbers are no longer finite.
-    #[error("{problem}; {remedy}")]
+    #[error("{}; {}", printable(problem), printable(remedy))]
     Diverged {
         /// What happened, and when.
         problem: String,
@@ -39,7 +45,7 @@ pub enum Error {
     #[error("stopped on request")]
     Stopped,
     /// A flag, argument or call that cannot be meant: exit code 2 on the command line.
-    #[error("{problem}; {remedy}")]
+    #[error("{}; {}", printable(problem), printable(remedy))]
     Usage {
         /// What is wrong with it.
         problem: String,
@@ -67,4 +73,17 @@ impl Error {
     pub fn usage(problem: impl Into<String>, remedy: impl Into<String>) -> Error {
         Error::Usage { problem: problem.into(), remedy: remedy.into() }
     }
+}
+
+/// A text with its control characters written out: names come from files, and could steer a terminal.
+pub(crate) fn printable(text: impl Display) -> String {
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut shown = String::new();
+    for c in text.to_string().chars() {
+        match c.is_control() || turns(c) {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }

@@ -4,6 +4,7 @@
 //! else. Every accuracy stands beside two floors, the same read-out on the untrained encoder and on raw pixels,
 //! because a random encoder already comes far.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Images, Resampler};
@@ -54,9 +55,17 @@ impl Features {
         features
     }
 
-    /// The activity of `unit`, which the simulation computes without learning, on images brought to `shape`.
-    pub fn of_unit(simulation: &mut Simulation, unit: UnitId, images: &Images, shape: Shape) -> Features {
-        let len = simulation.network().unit(unit).shape.len();
+    /// The activity of `unit`, which the simulation computes without learning, on images brought to `shape`,
+    /// pooled as `readout` says.
+    pub fn of_unit(
+        simulation: &mut Simulation,
+        unit: UnitId,
+        readout: &Readout,
+        images: &Images,
+        shape: Shape,
+    ) -> Features {
+        let own = simulation.network().unit(unit).shape;
+        let (side, len) = (readout.window(own), readout.pooled(own).len());
         let mut features = Features::new(labels(images), len);
         let row = features.layout.sample();
         let batch = simulation.state().capacity();
@@ -70,9 +79,8 @@ impl Features {
             }
             activity.clear();
             simulation.encode(&pixels[..count * shape.len()], unit, &mut activity);
-            for (row, values) in features.rows[first * row..].chunks_mut(row).zip(activity.chunks(len)) {
-                row[..len].copy_from_slice(values);
-            }
+            let rows = features.rows[first * row..].par_chunks_mut(row).zip(activity.par_chunks(own.len()));
+            rows.for_each(|(row, values)| mean_pool(values, own, side, &mut row[..len]));
         }
         features
     }
@@ -85,6 +93,19 @@ impl Features {
     /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
+    }
+}
+
+/// The mean of each whole window of `side` x `side` values, map by map.
+fn mean_pool(activity: &[f32], shape: Shape, side: usize, means: &mut [f32]) {
+    let (rows, columns) = (shape.height / side, shape.width / side);
+    let share = ((side * side) as f32).recip();
+    for (map, means) in activity.chunks(shape.height * shape.width).zip(means.chunks_mut(rows * columns)) {
+        for (index, mean) in means.iter_mut().enumerate() {
+            let (row, column) = (index / columns * side, index % columns * side);
+            let window = (row..row + side).flat_map(|row| &map[row * shape.width + column..][..side]);
+            *mean = share * window.sum::<f32>();
+        }
     }
 }
 
@@ -230,7 +251,7 @@ pub fn read_out(
     })
 }
 
-/// Reads the activity of one unit out: features of both splits, then a classifier.
+/// Reads the activity of one unit out, pooled as `settings` say: features of both splits, then a classifier.
 ///
 /// # Errors
 /// As for [`read_out`]; also if the data set's images are not shown in the shape of the network's input.
@@ -243,7 +264,7 @@ pub fn read_out_unit(
     progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Accuracy> {
     check_input(simulation.network(), dataset)?;
-    let train = Features::of_unit(simulation, unit, &dataset.train, dataset.shape);
-    let test = Features::of_unit(simulation, unit, &dataset.test, dataset.shape);
+    let train = Features::of_unit(simulation, unit, settings, &dataset.train, dataset.shape);
+    let test = Features::of_unit(simulation, unit, settings, &dataset.test, dataset.shape);
     read_out(simulation.state().isa(), &train, &test, dataset.classes.len(), settings, seed, progress)
 }

@@ -11,7 +11,7 @@ pub mod product;
 mod simd;
 
 pub use buffer::Buffer;
-pub use correlation::{Correlation, sum_over_positions};
+pub use correlation::{Correlation, LocalCorrelation, sum_over_positions, sum_over_samples};
 pub use isa::Isa;
 pub use layout::Layout;
 pub use pointwise::{Pool, Transfer, fire, gate};

@@ -19,26 +19,28 @@
 //! | carry | a feedback projection delivers error events downwards through its own weights |
 //! | learn | a synapse population turns pre-activity and post-error into a change |
 //! | apply | the optimiser folds the change into the weights |
-//! | perturb | a unit's activity is disturbed, so that an inverse has something to bring back |
-//! | invert | an inverse says what the lower unit did, or should do, from what the upper one does, or should do |
+//! | perturb | a unit's activity is disturbed by noise, so that an inverse can learn from what follows |
+//! | invert | a learned inverse says what the unit below it would be: of a disturbed one, or of one on target |
 //!
 //! The modules, each of which uses only what stands below it:
 //!
 //! | | |
 //! |---|---|
 //! | [`cli`] | words |
+//! | [`table`] | series of runs |
 //! | [`session`] | runs |
-//! | [`evaluate`], [`verify`], [`report`] | judgement |
+//! | [`evaluate`], [`distances`], [`verify`], [`report`] | judgement |
 //! | [`simulation`] (and [`data`]) | time |
 //! | [`schedule`] | order |
 //! | [`learning`] | plasticity |
 //! | [`locality`] | what may be seen |
 //! | [`network`], [`loss`], [`optimizer`] | structure, error at the top, step |
 //! | [`kernels`] | arithmetic on slices |
-//! | [`document`], [`fault`], [`error`], [`shape`], [`rng`] | the ground |
+//! | [`document`], [`fault`], [`error`], [`shape`], [`rng`], [`statistics`] | the ground |
 
 pub mod cli;
 pub mod data;
+pub mod distances;
 pub mod document;
 pub mod error;
 pub mod evaluate;
@@ -55,6 +57,8 @@ pub mod schedule;
 pub mod session;
 pub mod shape;
 pub mod simulation;
+pub mod statistics;
+pub mod table;
 pub mod verify;
 
 pub use error::{Error, Result};

@@ -64,6 +64,7 @@
 //! back-propagation needs and no synapse could do.
 
 mod access;
+mod connectome;
 mod inverse;
 mod pathway;
 mod place;

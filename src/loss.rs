@@ -23,7 +23,7 @@ pub use clapp::Clapp;
 pub use contrastive_hinge::ContrastiveHinge;
 pub use contrastive_hinge_mean::ContrastiveHingeMean;
 pub use cross_entropy::CrossEntropy;
-pub use hinge::Negatives;
+pub use hinge::{Negatives, distance};
 pub use l1_margin::L1Margin;
 pub use l1_positive::L1Positive;
 pub use multiclass_hinge::MulticlassHinge;
@@ -63,6 +63,11 @@ trait Criterion {
     /// Whether it compares with labels.
     fn is_supervised(&self) -> bool {
         false
+    }
+
+    /// See [`Loss::margins`].
+    fn margins(&self) -> Option<(f32, f32)> {
+        None
     }
 
     /// See [`Loss::compare`].
@@ -144,6 +149,12 @@ impl Loss {
     /// Whether labels reach the loss: a supervised reference, which no local circuit has.
     pub fn is_supervised(&self) -> bool {
         self.criterion().is_supervised()
+    }
+
+    /// The L1 distance within which it wants positive pairs, and that beyond which it wants negative ones, if it names
+    /// such.
+    pub fn margins(&self) -> Option<(f32, f32)> {
+        self.criterion().margins()
     }
 
     /// Sets the embeddings of the two views against each other; errors are written in full. After the first call with a

@@ -2,6 +2,7 @@
 //! errors. What runs above this layer finds a network sound: every fault was reported when it was built.
 
 mod blocks;
+mod certainty;
 mod check;
 mod diagram;
 mod feedback;
@@ -10,6 +11,7 @@ mod inverse;
 mod projection;
 mod spec;
 mod unit;
+mod ways;
 
 use petgraph::Direction::{self, Incoming, Outgoing};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -17,9 +19,10 @@ use smallvec::SmallVec;
 
 pub use blocks::Block;
 pub use projection::{Feedback, FeedbackId, Init, LinearMap, Projection, ProjectionId, Wiring};
-pub use spec::{BlockSpec, FeedbackSpec, NetworkSource, NetworkSpec, ProjectionSpec, UnitSpec};
+pub use spec::{BlockSpec, FeedbackSpec, NetworkSource, NetworkSpec, Opened, ProjectionSpec, UnitSpec};
 pub use unit::{Unit, UnitId};
 
+use crate::document::Doubts;
 use crate::fault::Fault;
 use blocks::Division;
 use diagram::Diagram;
@@ -90,13 +93,24 @@ impl Network {
     /// Builds a network from its description, with shapes inferred along the graph; or finds all that is wrong with
     /// it, at places relative to the description.
     pub fn build(spec: &NetworkSpec, teaching: Teaching<'_>) -> std::result::Result<Network, Vec<Fault>> {
-        let mut faults = check::numbers(spec);
-        let diagram = Diagram::draw(spec, &mut faults);
+        Network::examine(spec, &Doubts::default(), teaching)
+    }
+
+    /// As [`Network::build`] for a description of which some may be doubtful. What might only follow from that is no
+    /// fault; but where there are doubts there is no network, be there faults or none.
+    pub fn examine(
+        spec: &NetworkSpec,
+        doubts: &Doubts,
+        teaching: Teaching<'_>,
+    ) -> std::result::Result<Network, Vec<Fault>> {
+        let mut faults = check::numbers(spec, doubts);
+        let diagram = Diagram::draw(spec, doubts, &mut faults);
         let mut division = Division::draw(&diagram, teaching.blockwise, &mut faults);
         let heads = division.heads(&diagram, teaching.heads, &mut faults);
         let units = geometry::units(&diagram, &mut faults);
         let (feedback, reached) = feedback::answers(&diagram, &division, teaching, &heads, &mut faults);
-        if !faults.is_empty() {
+        faults.retain(|fault| !doubts.cover(&fault.place));
+        if !(faults.is_empty() && doubts.is_empty()) {
             return Err(faults);
         }
         let mut network = Network::assemble(units, diagram.projections(), feedback, heads, reached);

@@ -1,19 +1,21 @@
 //! Results for people and machines: the summary of a run, the figures of a speed measurement, and their tables.
 
+mod distances;
 mod ladder;
 mod picture;
+mod speed;
 
 use std::fmt;
 
+pub use distances::DistanceReport;
+pub use ladder::ladder_table;
+
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::{Deserialize, Serialize};
-
-pub use ladder::ladder_table;
+pub use speed::{BlockSpeed, EdgeWork, Speed, StepSpeed};
 
 use crate::data::{Dataset, Images};
 use crate::evaluate::Accuracy;
-use crate::locality::{Tally, Work};
-use crate::network::Network;
 use crate::schedule::Line;
 
 /// The result of a run: what `summary.json` holds.
@@ -35,22 +37,40 @@ pub struct Summary {
     pub data: DataSummary,
     /// Pairs in a batch.
     pub pairs: usize,
-    /// Epochs of training.
+    /// Epochs of training; of each block, where one learns after the other.
     pub epochs: u64,
     /// Weight updates made.
     pub updates: u64,
     /// Pairs learned from a second, views included, in the last session.
     pub pairs_per_s: f64,
+    /// Seconds of training, views included, at the rates of its epochs: an interruption adds nothing.
+    pub training_s: f64,
+    /// Multiply-adds that events asked for while it learned, for each pair.
+    pub multiply_adds: f64,
     /// Mean loss of a batch in the last epoch; none without training.
     pub loss: Option<f64>,
     /// The unit that was read out.
     pub unit: String,
     /// Read-out of the trained encoder.
     pub readout: Accuracy,
+    /// Read-out of each block of the trained encoder, where blocks learn apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<BlockReadout>,
+    /// A digest of all that the next two depend on.
+    pub floors: String,
     /// Read-out of the encoder with its first weights.
     pub untrained: Accuracy,
     /// Read-out of raw pixels.
     pub pixels: Accuracy,
+}
+
+/// Read-out of one block.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BlockReadout {
+    /// The top unit of the block.
+    pub unit: String,
+    /// Its read-out.
+    pub readout: Accuracy,
 }
 
 /// Which images a result is about.
@@ -130,112 +150,20 @@ impl Evaluation {
 }
 
 impl Summary {
+    /// All read-outs of the trained encoder, each unit once: its blocks, and the unit that was chosen.
+    fn learned(&self) -> impl Iterator<Item = (&str, &Accuracy)> {
+        let chosen = (!self.blocks.iter().any(|block| block.unit == self.unit)).then_some((&self.unit, &self.readout));
+        let blocks = self.blocks.iter().map(|block| (&block.unit, &block.readout));
+        blocks.chain(chosen).map(|(unit, accuracy)| (unit.as_str(), accuracy))
+    }
+
     /// The result as a table for a terminal.
     pub fn table(&self) -> String {
-        let rows = [
-            (format!("{} after learning", self.unit), &self.readout),
-            (format!("{} untrained", self.unit), &self.untrained),
-            ("pixels".to_string(), &self.pixels),
-        ];
-        let table = accuracies(&rows);
+        let learned = self.learned().map(|(unit, accuracy)| (format!("{unit} after learning"), accuracy));
+        let floors = [(format!("{} untrained", self.unit), &self.untrained), ("pixels".to_string(), &self.pixels)];
+        let table = accuracies(&learned.chain(floors).collect::<Vec<_>>());
         let gain = self.readout.test_accuracy - self.untrained.test_accuracy;
         format!("{table}\n{} of {}: learning added {gain:+.2} points to the untrained encoder", self.name, self.data)
-    }
-}
-
-/// How fast learning steps are: what `synlocal speed --json` prints.
-#[derive(Debug, Clone, Serialize)]
-pub struct Speed {
-    /// Name of the experiment.
-    pub name: String,
-    /// Pairs in a batch.
-    pub pairs: usize,
-    /// Worker threads.
-    pub threads: usize,
-    /// Instruction set of the kernels.
-    pub isa: String,
-    /// Steps that were timed.
-    pub steps: usize,
-    /// Median time of a step, seconds.
-    pub median_s: f64,
-    /// Shortest time of a step, seconds.
-    pub min_s: f64,
-    /// Pairs a second at the median.
-    pub pairs_per_s: f64,
-    /// 10^9 floating-point operations a second at the median: two for each multiply-add done.
-    pub gflop_per_s: f64,
-    /// Multiply-adds done in a step.
-    pub done: u64,
-    /// Multiply-adds that no event asked for in a step.
-    pub skipped: u64,
-    /// The same for each projection and verb.
-    pub edges: Vec<EdgeWork>,
-}
-
-/// Multiply-adds of one projection in one verb of a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EdgeWork {
-    /// The projection.
-    pub edge: String,
-    /// `drive`, `carry` or `learn`.
-    pub verb: String,
-    /// Computed.
-    pub done: u64,
-    /// Skipped, because no event asked for them.
-    pub skipped: u64,
-}
-
-impl EdgeWork {
-    /// What `tally` says, by name; verbs in which a projection had nothing to do are left out.
-    pub fn list(network: &Network, tally: &Tally) -> Vec<EdgeWork> {
-        let forward = || network.feedforward().iter().map(|projection| projection.name.as_str());
-        let feedback = network.feedback().iter().map(|feedback| feedback.name.as_str());
-        let of = |verb: &'static str| {
-            move |(edge, work): (&str, &Work)| EdgeWork {
-                edge: edge.to_string(),
-                verb: verb.to_string(),
-                done: work.done,
-                skipped: work.skipped,
-            }
-        };
-        forward()
-            .zip(&tally.drive)
-            .map(of("drive"))
-            .chain(feedback.zip(&tally.carry).map(of("carry")))
-            .chain(forward().zip(&tally.learn).map(of("learn")))
-            .filter(|work| work.done + work.skipped > 0)
-            .collect()
-    }
-}
-
-impl Speed {
-    /// The figures as a table for a terminal.
-    pub fn table(&self) -> String {
-        let mut table = plain_table(&["edge", "verb", "multiply-adds", "skipped", "share of step"]);
-        for work in &self.edges {
-            table.add_row(vec![
-                work.edge.clone(),
-                work.verb.clone(),
-                grouped(work.done),
-                grouped(work.skipped),
-                format!("{:.1} %", 100.0 * work.done as f64 / self.done.max(1) as f64),
-            ]);
-        }
-        align_right(&mut table, 2..5);
-        format!(
-            "{table}\n{}: {} pairs, {} threads, {}: median step {:.4} s, best {:.4} s of {}\n{:.1} pairs/s, {:.1} GFLOP/s, {} multiply-adds done and {} skipped a step",
-            self.name,
-            self.pairs,
-            self.threads,
-            self.isa,
-            self.median_s,
-            self.min_s,
-            self.steps,
-            self.pairs_per_s,
-            self.gflop_per_s,
-            grouped(self.done),
-            grouped(self.skipped)
-        )
     }
 }
 
@@ -296,7 +224,7 @@ fn bar(percent: f64, width: usize) -> String {
 }
 
 /// A number with a thin group of three digits at a time.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -38,9 +38,9 @@ use metrics::Metrics;
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::evaluate::{Features, read_out, read_out_unit};
+use crate::evaluate::{Accuracy, Features, read_out, read_out_unit};
 use crate::kernels::Isa;
-use crate::report::Summary;
+use crate::report::{BlockReadout, Summary};
 use crate::simulation::{
     Experiment, Manifest, Position, Progress, RunDirectory, Simulation, Trainer, holds_run, read_manifest, summary_of,
     write_atomically, write_json,
@@ -56,6 +56,39 @@ pub struct Options {
     pub isa: Option<Isa>,
     /// Whether a start may replace a run.
     pub force: bool,
+    /// Read-outs of floors that other runs have found: one that fits is not found again.
+    pub floors: Vec<Floors>,
+}
+
+/// What an encoder stands beside, which is the same for every way of learning.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Floors {
+    /// What they depend on: see [`Floors::digest`].
+    pub digest: String,
+    /// Read-out of the encoder with its first weights.
+    pub untrained: Accuracy,
+    /// Read-out of raw pixels.
+    pub pixels: Accuracy,
+}
+
+impl Floors {
+    /// A digest of all that the floors of an experiment depend on when it is read out on the data set with the digest
+    /// `dataset`: feedforward circuit, seed, read-out, images and rounding. Equal digests, equal floors.
+    pub fn digest(experiment: &Experiment, dataset: &str, isa: Isa) -> String {
+        let (network, training) = (experiment.network(), experiment.training());
+        let circuit = (network.units(), network.feedforward(), experiment.readout_unit(), experiment.readout());
+        let text = format!(
+            "{:?}",
+            (env!("CARGO_PKG_VERSION"), circuit, training.seed, training.pairs, dataset, isa.to_string())
+        );
+        blake3::hash(text.as_bytes()).to_hex()[..16].to_string()
+    }
+}
+
+impl From<&Summary> for Floors {
+    fn from(summary: &Summary) -> Floors {
+        Floors { digest: summary.floors.clone(), untrained: summary.untrained.clone(), pixels: summary.pixels.clone() }
+    }
 }
 
 /// What a session is at, as its watcher is told.
@@ -74,11 +107,13 @@ pub enum Stage {
     },
 }
 
-/// What is read out: the trained encoder, and the two floors that it stands beside.
+/// What is read out: the trained encoder, its blocks where they learn apart, and the two floors that it stands beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// The encoder after learning.
     Trained,
+    /// One of its blocks, counted from 0.
+    Block(usize),
     /// The encoder with its first weights.
     Untrained,
     /// Raw pixels.
@@ -87,11 +122,12 @@ pub enum Subject {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Subject::Trained => "the trained encoder",
-            Subject::Untrained => "the untrained encoder",
-            Subject::Pixels => "pixels",
-        })
+        match self {
+            Subject::Trained => f.write_str("the trained encoder"),
+            Subject::Block(index) => write!(f, "block {} of the trained encoder", index + 1),
+            Subject::Untrained => f.write_str("the untrained encoder"),
+            Subject::Pixels => f.write_str("pixels"),
+        }
     }
 }
 
@@ -112,6 +148,7 @@ pub struct Session {
     manifest: Manifest,
     dataset: Dataset,
     isa: Isa,
+    known: Vec<Floors>,
 }
 
 impl Session {
@@ -134,7 +171,7 @@ impl Session {
             isa: isa.to_string(),
         };
         let directory = RunDirectory::create(out, experiment.text(), &manifest, options.force)?;
-        Ok(Session { directory, experiment, manifest, dataset, isa })
+        Ok(Session { directory, experiment, manifest, dataset, isa, known: options.floors.clone() })
     }
 
     /// Goes on with the unfinished run in the folder `run`, to the same result as if it had never stopped.
@@ -156,7 +193,12 @@ impl Session {
             ));
         }
         let isa = options.isa.map_or_else(|| Isa::named(&manifest.isa), Ok)?;
-        Ok(Session { directory, experiment, manifest, dataset, isa })
+        Ok(Session { directory, experiment, manifest, dataset, isa, known: options.floors.clone() })
+    }
+
+    /// What the run follows.
+    pub fn experiment(&self) -> &Experiment {
+        &self.experiment
     }
 
     /// The run's files.
@@ -204,7 +246,8 @@ impl Session {
         trainer.simulation().save(&self.directory.checkpoint(), &self.manifest.experiment, trainer.position())
     }
 
-    /// The three read-outs. A stop leaves nothing of them: training is safe, and a read-out is soon done again.
+    /// The read-outs: the encoder, its blocks, the floors. Blocks that rest keep their weights, so that reading them out
+    /// at the end finds what it would have found when each had learned. A stop leaves nothing of them: training is safe, and a read-out is soon done again.
     fn read_out(
         &self,
         mut trained: Simulation,
@@ -218,23 +261,47 @@ impl Session {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Error::Stopped),
         };
-        let mut of_unit = |simulation: &mut Simulation, of| {
+        let mut of_unit = |simulation: &mut Simulation, unit, of| {
             tell(of, 0)?;
             read_out_unit(simulation, unit, dataset, settings, training.seed, &mut |epoch| tell(of, epoch))
         };
-        let readout = of_unit(&mut trained, Subject::Trained)?;
-        let untrained = of_unit(&mut experiment.simulation(self.isa), Subject::Untrained)?;
-        tell(Subject::Pixels, 0)?;
-        let pixels = read_out(
-            self.isa,
-            &Features::pixels(&dataset.train, dataset.shape),
-            &Features::pixels(&dataset.test, dataset.shape),
-            dataset.classes.len(),
-            settings,
-            training.seed,
-            &mut |epoch| tell(Subject::Pixels, epoch),
-        )?;
+        let readout = of_unit(&mut trained, unit, Subject::Trained)?;
+        let mut blocks = Vec::new();
+        for (index, top) in experiment.block_tops().into_iter().enumerate() {
+            let readout =
+                if top == unit { readout.clone() } else { of_unit(&mut trained, top, Subject::Block(index))? };
+            blocks.push(BlockReadout { unit: experiment.network().unit(top).name.clone(), readout });
+        }
+        let updates = trained.state().updates();
+        // Two encoders at a time might not fit beside the features.
+        drop(trained);
+        let digest = Floors::digest(experiment, &self.manifest.dataset, self.isa);
+        let Floors { digest, untrained, pixels } = match self.known.iter().find(|floors| floors.digest == digest) {
+            Some(floors) => floors.clone(),
+            None => Floors {
+                digest,
+                untrained: of_unit(&mut experiment.simulation(self.isa), unit, Subject::Untrained)?,
+                pixels: {
+                    tell(Subject::Pixels, 0)?;
+                    read_out(
+                        self.isa,
+                        &Features::pixels(&dataset.train, dataset.shape),
+                        &Features::pixels(&dataset.test, dataset.shape),
+                        dataset.classes.len(),
+                        settings,
+                        training.seed,
+                        &mut |epoch| tell(Subject::Pixels, epoch),
+                    )?
+                },
+            },
+        };
         let epochs = metrics.epochs()?;
+        // The images that are left after the last whole batch of an epoch rest.
+        let pairs_an_epoch = (dataset.viewed().len() / training.pairs * training.pairs) as f64;
+        // Metrics can lack epochs that a killed process wrote, and rates those that it had done: the others stand for
+        // them.
+        let seconds = epochs.iter().filter(|epoch| epoch.pairs_per_s > 0.0).map(|epoch| epoch.pairs_per_s.recip());
+        let multiply_adds = epochs.iter().map(|epoch| epoch.multiply_adds as f64 / pairs_an_epoch);
         let summary = Summary {
             version: env!("CARGO_PKG_VERSION").to_string(),
             name: self.manifest.name.clone(),
@@ -245,16 +312,19 @@ impl Session {
             data: dataset.into(),
             pairs: training.pairs,
             epochs: training.epochs,
-            updates: trained.state().updates(),
+            updates,
+            training_s: (updates * training.pairs as u64) as f64 * mean(seconds.collect()),
+            multiply_adds: mean(multiply_adds.collect()),
             pairs_per_s: median(epochs.iter().map(|epoch| epoch.pairs_per_s).collect()),
             loss: epochs.last().map(|epoch| epoch.loss),
-            unit: trained.network().unit(unit).name.clone(),
+            unit: experiment.network().unit(unit).name.clone(),
             readout,
+            blocks,
+            floors: digest,
             untrained,
             pixels,
         };
-        let losses: Vec<f64> = epochs.iter().map(|epoch| epoch.loss).collect();
-        write_atomically(&self.directory.picture(), summary.picture(&losses).as_bytes())?;
+        write_atomically(&self.directory.picture(), summary.picture(&epochs).as_bytes())?;
         // The summary comes last: with it, the run is complete.
         write_json(&self.directory.summary(), &summary)?;
         Ok(summary)
@@ -293,6 +363,11 @@ pub fn complete(
     let summary = serde_json::from_str(&text)
         .map_err(|error| Error::file(&file, format!("is damaged: {error}"), "delete it and go on with its run"))?;
     Ok(End::Finished(summary))
+}
+
+/// The mean; 0 of none.
+fn mean(values: Vec<f64>) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
 /// The middle value; 0 of none.

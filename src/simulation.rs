@@ -1,16 +1,24 @@
 //! Time: a network, its state and its plan, stepping through batches.
 
 mod checkpoint;
+mod description;
 mod executor;
 mod experiment;
 mod heads;
+mod memory;
+mod published;
+mod readout;
 mod run;
 mod staging;
 mod trainer;
 
 pub use checkpoint::{Found, Position};
-pub use experiment::{Experiment, Learning, Readout, Targets, Training};
-pub use run::{Manifest, RunDirectory, checkpoint_of, experiment_of, holds_run, read_manifest, summary_of};
+pub use experiment::{Experiment, Learning, Targets, Training};
+pub use published::Published;
+pub use readout::Readout;
+pub use run::{
+    Manifest, RunDirectory, checkpoint_of, distances_of, experiment_of, holds_run, read_manifest, summary_of,
+};
 pub(crate) use run::{write_atomically, write_json};
 pub use staging::{Draw, Stage, Staging};
 pub use trainer::{BlockEpoch, Epoch, Outcome, Progress, Trainer};
@@ -167,7 +175,7 @@ impl Simulation {
     /// [`State::tensors`].
     ///
     /// # Errors
-    /// There is no such vector, or it has another length.
+    /// There is no such vector, it has another length, or a synapse that does not exist is given other than 0.
     pub fn set(&mut self, name: &str, values: &[f32]) -> Result<()> {
         let tensors = self.tensors();
         match tensors.iter().find(|tensor| tensor.name == name) {

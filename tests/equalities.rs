@@ -2,6 +2,8 @@
 
 #[path = "equalities/maps.rs"]
 mod maps;
+#[path = "equalities/sparse.rs"]
+mod sparse;
 
 use synlocal::document::Document;
 use synlocal::kernels::Isa;
@@ -363,8 +365,9 @@ fn assert_steps_are_slopes(simulation: &Simulation, image: usize) {
         let size = change.iter().map(|c| c * c).sum::<f64>().sqrt() / (change.len() as f64).sqrt();
         let mut errors: Vec<f64> = (0..7)
             .map(|_| {
-                // Along a random direction, so that rounding of the f32 loss does not drown a single weight's share.
-                let mut direction: Vec<f32> = start.iter().map(|_| rng.normal()).collect();
+                // Along a random direction of the synapses that exist, so that rounding of the f32 loss does not drown a single weight's share.
+                let mut direction: Vec<f32> =
+                    start.iter().map(|w| if *w == 0.0 { 0.0 } else { rng.normal() }).collect();
                 let length = direction.iter().map(|d| d * d).sum::<f32>().sqrt();
                 direction.iter_mut().for_each(|d| *d /= length);
                 let loss_at = |distance: f32| {

@@ -4,120 +4,17 @@
 mod oracle;
 #[path = "kernels/pointwise.rs"]
 mod pointwise;
+#[path = "kernels/runs.rs"]
+mod runs;
 
-use oracle::{Conv, Exact, UNTOUCHED, check, dense_synapses, lay, values};
+use oracle::{Conv, Exact, UNTOUCHED, dense_synapses, lay, values};
 use proptest::prelude::*;
+use runs::{Biases, Events, RUNS, Run, batch, check_correlation, check_product, scratched};
 use synlocal::error::Error;
-use synlocal::kernels::{Buffer, Correlation, Isa, Layout, Product, Sum, sum_over_positions};
+use synlocal::kernels::{
+    Buffer, Correlation, Isa, Layout, LocalCorrelation, Product, Sum, sum_over_positions, sum_over_samples,
+};
 use synlocal::shape::Shape;
-
-/// What varies in a run besides the geometry.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    sum: Sum,
-    bias: bool,
-    silent: bool,
-}
-
-const RUNS: [Run; 4] = [
-    Run { sum: Sum::Replace, bias: false, silent: false },
-    Run { sum: Sum::Replace, bias: true, silent: true },
-    Run { sum: Sum::Add, bias: true, silent: false },
-    Run { sum: Sum::Add, bias: false, silent: true },
-];
-
-/// A batch with its event counts, where every third sample is silent if so asked.
-fn batch(name: &str, len: usize, samples: usize, silent: bool) -> (Vec<f32>, Option<Vec<u32>>) {
-    let mut plain = values(name, len * samples);
-    if !silent {
-        return (plain, None);
-    }
-    let mut events = vec![len as u32; samples];
-    for sample in (0..samples).step_by(3) {
-        plain[sample * len..(sample + 1) * len].fill(0.0);
-        events[sample] = 0;
-    }
-    (plain, Some(events))
-}
-
-/// Runs a product as `run` says and compares it with the sum over `synapses`, which are called with indices
-/// (input, weight, output).
-fn check_product(
-    what: &str,
-    product: &Product,
-    (input, output): (Layout, Layout),
-    (weights, samples): (usize, usize),
-    run: Run,
-    synapses: impl Fn(&mut dyn FnMut(usize, usize, usize)),
-) {
-    let (x, events) = batch("input", input.shape.len(), samples, run.silent);
-    let weights = values("weights", weights);
-    let bias = values("bias", output.shape.channels);
-    let before = values("before", output.shape.len() * samples);
-
-    let mut expected = vec![Exact::default(); before.len()];
-    let pixels = output.shape.height * output.shape.width;
-    for (index, expected) in expected.iter_mut().enumerate() {
-        if run.sum == Sum::Add {
-            expected.add(f64::from(before[index]));
-        }
-        if run.bias {
-            expected.add(f64::from(bias[index / pixels % output.shape.channels]));
-        }
-    }
-    synapses(&mut |pre, weight, post| expected[post].add(f64::from(x[pre]) * f64::from(weights[weight])));
-
-    let mut packed = vec![f32::NAN; product.packed_len()];
-    product.pack(&weights, &mut packed);
-    let x = lay(input, &x, 0.0);
-    for isa in Isa::available() {
-        let mut got = match run.sum {
-            Sum::Add => lay(output, &before, UNTOUCHED),
-            Sum::Replace => lay(output, &vec![f32::NAN; before.len()], UNTOUCHED),
-        };
-        let bias = run.bias.then_some(&bias[..]);
-        product.run(isa, &packed, &x, events.as_deref(), bias, run.sum, &mut got);
-        check(&format!("{what} on {isa}, {run:?}"), output, &got, &expected, UNTOUCHED);
-        if run.silent {
-            let mut unskipped = match run.sum {
-                Sum::Add => lay(output, &before, UNTOUCHED),
-                Sum::Replace => lay(output, &vec![f32::NAN; before.len()], UNTOUCHED),
-            };
-            product.run(isa, &packed, &x, None, bias, run.sum, &mut unskipped);
-            assert!(*got == *unskipped, "{what} on {isa}: skipping silent samples changes bits");
-        }
-    }
-}
-
-fn check_correlation(
-    what: &str,
-    correlation: &Correlation,
-    (input, error): (Layout, Layout),
-    (weights, samples): (usize, usize),
-    silent: bool,
-    synapses: impl Fn(&mut dyn FnMut(usize, usize, usize)),
-) {
-    let x = values("input", input.shape.len() * samples);
-    let (e, events) = batch("error", error.shape.len(), samples, silent);
-    let before = values("change", weights);
-    let mut expected: Vec<Exact> = vec![Exact::default(); weights];
-    for (expected, &before) in expected.iter_mut().zip(&before) {
-        expected.add(f64::from(before));
-    }
-    synapses(&mut |pre, weight, post| expected[weight].add(f64::from(x[pre]) * f64::from(e[post])));
-    let (x, e) = (lay(input, &x, 0.0), lay(error, &e, 0.0));
-    for isa in Isa::available() {
-        let mut scratch = vec![f32::NAN; correlation.scratch_len(samples)];
-        let mut change = before.clone();
-        correlation.run(isa, &x, &e, events.as_deref(), &mut scratch, &mut change);
-        for (index, (&got, expected)) in change.iter().zip(&expected).enumerate() {
-            assert!(expected.holds(got), "{what} on {isa}: weight {index} is {got}, expected {expected:?}");
-        }
-        let mut unskipped = before.clone();
-        correlation.run(isa, &x, &e, None, &mut scratch, &mut unskipped);
-        assert!(change == unskipped, "{what} on {isa}: skipping silent samples changes bits");
-    }
-}
 
 /// Layouts of a population of each kind that may stand below a projection.
 fn below(shape: Shape, halo: usize) -> Layout {
@@ -135,13 +32,13 @@ fn check_conv(conv: Conv, extra_halo: usize, run: Run) {
         (conv.weights() * conv.drive().height * conv.drive().width) as u64,
         "{what}: multiply-adds"
     );
-    check_product(&what, &product, (input, drive), sizes, run, |synapse| conv.synapses(synapse));
+    check_product(&what, &product, (input, drive), sizes, Biases::Channels, run, |synapse| conv.synapses(synapse));
 
     let halo = Product::carry_halo(conv.kernel, conv.stride, conv.pad) + extra_halo;
     let (error, output) = (Layout::new(conv.drive(), halo), Layout::new(conv.input, extra_halo));
     let carry = Product::conv_carry(error, output, conv.kernel, conv.stride, conv.pad);
     assert_eq!(carry.multiply_adds(), product.multiply_adds(), "{what}: multiply-adds of the carry");
-    check_product(&format!("carry of {what}"), &carry, (error, output), sizes, run, |synapse| {
+    check_product(&format!("carry of {what}"), &carry, (error, output), sizes, Biases::Channels, run, |synapse| {
         conv.synapses(|pre, weight, post| synapse(post, weight, pre));
     });
 
@@ -149,7 +46,33 @@ fn check_conv(conv: Conv, extra_halo: usize, run: Run) {
     let correlation = Correlation::conv(input, error, conv.kernel, conv.stride, conv.pad);
     assert_eq!(correlation.multiply_adds(), product.multiply_adds(), "{what}: multiply-adds of the correlation");
     let what = format!("correlation of {what}");
-    check_correlation(&what, &correlation, (input, error), sizes, run.silent, |synapse| conv.synapses(synapse));
+    let correlate = scratched(&correlation, conv.samples);
+    check_correlation(&what, correlate, (input, error), sizes, run.silent, |synapse| conv.synapses(synapse));
+}
+
+fn check_local(conv: Conv, extra_halo: usize, run: Run) {
+    let what = format!("locally connected {conv:?}");
+    let input = below(conv.input, conv.pad + extra_halo);
+    let (error, output) = (Layout::new(conv.drive(), extra_halo), Layout::new(conv.input, extra_halo));
+    let (weights, sizes) = (conv.local_weights(), (conv.local_weights(), conv.samples));
+    let product = Product::local(input, error, conv.kernel, conv.stride, conv.pad);
+    assert_eq!(product.multiply_adds(), weights as u64, "{what}: multiply-adds");
+    check_product(&what, &product, (input, error), sizes, Biases::Values, run, |synapse| conv.local_synapses(synapse));
+
+    let carry = Product::local_carry(error, output, conv.kernel, conv.stride, conv.pad);
+    assert_eq!(carry.multiply_adds(), weights as u64, "{what}: multiply-adds of the carry");
+    check_product(&format!("carry of {what}"), &carry, (error, output), sizes, Biases::Channels, run, |synapse| {
+        conv.local_synapses(|pre, weight, post| synapse(post, weight, pre));
+    });
+
+    let correlation = LocalCorrelation::new(input, error, conv.kernel, conv.stride, conv.pad);
+    assert_eq!(correlation.multiply_adds(), weights as u64, "{what}: multiply-adds of the correlation");
+    let correlate = |isa, input: &[f32], error: &[f32], events: Events, change: &mut [f32]| {
+        let mut scratch = vec![f32::NAN; correlation.scratch_len()];
+        correlation.run(isa, input, error, events, &mut scratch, change);
+    };
+    let what = format!("correlation of {what}");
+    check_correlation(&what, correlate, (input, error), sizes, run.silent, |synapse| conv.local_synapses(synapse));
 }
 
 fn check_dense(shape: Shape, halo: usize, units: usize, samples: usize, run: Run) {
@@ -158,20 +81,20 @@ fn check_dense(shape: Shape, halo: usize, units: usize, samples: usize, run: Run
     let sizes = (shape.len() * units, samples);
     let product = Product::dense(input, flat);
     assert_eq!(product.multiply_adds(), (shape.len() * units) as u64, "{what}: multiply-adds");
-    check_product(&what, &product, (input, flat), sizes, run, |synapse| {
+    check_product(&what, &product, (input, flat), sizes, Biases::Channels, run, |synapse| {
         dense_synapses(shape.len(), units, samples, synapse);
     });
 
     let output = Layout::new(shape, halo);
     let carry = Product::dense_carry(flat, output);
     assert_eq!(carry.multiply_adds(), product.multiply_adds(), "{what}: multiply-adds of the carry");
-    check_product(&format!("carry of {what}"), &carry, (flat, output), sizes, run, |synapse| {
+    check_product(&format!("carry of {what}"), &carry, (flat, output), sizes, Biases::Channels, run, |synapse| {
         dense_synapses(shape.len(), units, samples, |pre, weight, post| synapse(post, weight, pre));
     });
 
     let correlation = Correlation::dense(input, flat);
     let what = format!("correlation of {what}");
-    check_correlation(&what, &correlation, (input, flat), sizes, run.silent, |synapse| {
+    check_correlation(&what, scratched(&correlation, samples), (input, flat), sizes, run.silent, |synapse| {
         dense_synapses(shape.len(), units, samples, synapse);
     });
 }
@@ -231,6 +154,33 @@ fn a_convolution_equals_its_definition_where_it_is_cut_to_fit_caches() {
 }
 
 #[test]
+fn a_locally_connected_map_equals_its_definition() {
+    let mut index = 0;
+    for kernel in 1..=5 {
+        for stride in 1..=3 {
+            for pad in 0..kernel {
+                let conv = Conv { input: Shape::new(3, 6, 5), channels: 18, kernel, stride, pad, samples: 2 };
+                check_local(conv, index % 2, RUNS[index % RUNS.len()]);
+                index += 1;
+            }
+        }
+    }
+    let channels = [1, 2, 5, 16, 17, 33, 48];
+    for (i, &from) in channels.iter().enumerate() {
+        for (j, &to) in channels.iter().enumerate() {
+            let samples = [1, 2, 7, 10, 23][(i + j) % 5];
+            let conv = Conv { input: Shape::new(from, 3, 2), channels: to, kernel: 3, stride: 1, pad: 1, samples };
+            check_local(conv, 0, RUNS[(i + j) % RUNS.len()]);
+        }
+    }
+    // More afferents than one pass or task takes, forwards and back; more samples than a strip.
+    let narrow = Conv { input: Shape::new(160, 3, 2), channels: 3, kernel: 3, stride: 1, pad: 1, samples: 3 };
+    check_local(narrow, 0, RUNS[0]);
+    check_local(Conv { input: Shape::new(3, 3, 2), channels: 160, ..narrow }, 1, RUNS[2]);
+    check_local(Conv { input: Shape::new(3, 3, 4), channels: 17, samples: 150, ..narrow }, 0, RUNS[1]);
+}
+
+#[test]
 fn a_dense_map_equals_its_definition() {
     let shapes = [
         Shape::flat(1),
@@ -267,23 +217,45 @@ proptest! {
         let conv = Conv { input, channels: channels_out, kernel, stride, pad, samples };
         check_conv(conv, extra_halo, RUNS[run]);
     }
+
+    #[test]
+    fn a_locally_connected_map_of_any_geometry_equals_its_definition(
+        (channels_in, channels_out) in (1..=20usize, 1..=40usize),
+        (height, width) in (1..=6usize, 1..=7usize),
+        (kernel, stride, pad) in (1..=4usize, 1..=3usize, 0..=3usize),
+        samples in 1..=12usize,
+        run in 0..RUNS.len(),
+    ) {
+        prop_assume!(height.min(width) + 2 * pad >= kernel);
+        let input = Shape::new(channels_in, height, width);
+        let conv = Conv { input, channels: channels_out, kernel, stride, pad, samples };
+        check_local(conv, run % 2, RUNS[run]);
+    }
 }
 
 #[test]
-fn a_bias_learns_from_the_sum_of_its_error_over_positions() {
+fn a_bias_learns_from_the_sum_of_its_error() {
     for (channels, height, width, halo, samples) in [(1, 1, 1, 0, 1), (17, 3, 5, 1, 7), (48, 4, 4, 0, 9)] {
         for silent in [false, true] {
             let layout = Layout::new(Shape::new(channels, height, width), halo);
             let (error, events) = batch("error", layout.shape.len(), samples, silent);
             let mut expected = vec![Exact::default(); channels];
-            expected.iter_mut().for_each(|sum| sum.add(0.5));
+            let mut each = vec![Exact::default(); layout.shape.len()];
+            expected.iter_mut().chain(&mut each).for_each(|sum| sum.add(0.5));
             for (index, &value) in error.iter().enumerate() {
-                expected[index / (height * width) % channels].add(f64::from(value));
+                let (channel, pixel) = (index / (height * width) % channels, index % (height * width));
+                expected[channel].add(f64::from(value));
+                each[pixel * channels + channel].add(f64::from(value));
             }
             for isa in Isa::available() {
                 let mut change = vec![0.5; channels];
                 sum_over_positions(isa, &lay(layout, &error, 0.0), layout, events.as_deref(), &mut change);
                 for (got, expected) in change.iter().zip(&expected) {
+                    assert!(expected.holds(*got), "{isa}: {got}, expected {expected:?}");
+                }
+                let mut change = vec![0.5; layout.shape.len()];
+                sum_over_samples(isa, &lay(layout, &error, 0.0), layout, events.as_deref(), &mut change);
+                for (got, expected) in change.iter().zip(&each) {
                     assert!(expected.holds(*got), "{isa}: {got}, expected {expected:?}");
                 }
             }
@@ -303,6 +275,8 @@ fn any_number_of_threads_gives_the_same_bits() {
     let products = [
         (Product::conv(input, drive, 3, 1, 1), &x, drive, 40 * 20 * 9),
         (Product::conv_carry(drive, input, 3, 1, 1), &e, input, 40 * 20 * 9),
+        (Product::local(input, drive, 3, 1, 1), &x, drive, 40 * 20 * 9 * 9 * 11),
+        (Product::local_carry(drive, input, 3, 1, 1), &e, input, 40 * 20 * 9 * 9 * 11),
         (Product::dense(input, flat), &x, flat, 40 * input.shape.len()),
         (Product::dense_carry(flat, input), &d, input, 40 * input.shape.len()),
     ];
@@ -325,6 +299,10 @@ fn any_number_of_threads_gives_the_same_bits() {
             correlation.run(isa, &x, error, None, &mut scratch, &mut change);
             bits.extend(change.iter().map(|value| value.to_bits()));
         }
+        let mut change = vec![0.0; 40 * 20 * 9 * 9 * 11];
+        let local = LocalCorrelation::new(input, drive, 3, 1, 1);
+        local.run(isa, &x, &e, None, &mut vec![0.0; local.scratch_len()], &mut change);
+        bits.extend(change.iter().map(|value| value.to_bits()));
         let mut change = vec![0.0; drive.shape.channels];
         sum_over_positions(isa, &e, drive, None, &mut change);
         bits.extend(change.iter().map(|value| value.to_bits()));

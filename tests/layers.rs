@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up. Modules of one line stand side by side and know nothing of each other.
 const LAYERS: &[&[&str]] = &[
-    &["error", "shape", "rng", "fault"],
+    &["error", "shape", "rng", "fault", "statistics"],
     &["document"],
     &["kernels", "data"],
     &["network", "loss", "optimizer"],
@@ -14,9 +14,10 @@ const LAYERS: &[&[&str]] = &[
     &["learning"],
     &["schedule"],
     &["simulation"],
-    &["evaluate", "verify"],
+    &["evaluate", "distances", "verify"],
     &["report"],
     &["session"],
+    &["table"],
     &["cli"],
 ];
 

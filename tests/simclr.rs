@@ -282,7 +282,7 @@ fn a_part_that_never_fits_is_the_largest_centred_one_of_a_legal_ratio() {
 /// Views as an experiment writes them.
 fn read(text: &str) -> Result<Views, String> {
     let document = Document::new("views", text);
-    document.parse().map_err(|faults| document.error(faults, false).to_string())
+    document.parse().map_err(|faults| document.error(faults).to_string())
 }
 
 #[test]

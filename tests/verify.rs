@@ -40,7 +40,8 @@ const BLOCKS: &str = r#"Experiment(
 )
 "#;
 
-/// Two projections drive v2, so no inverse undoes one of them; and no block is named.
+/// Two projections drive v3, so no inverse undoes one of them; half of the first synapses are missing, and no block is
+/// named.
 const SKIP: &str = r#"Experiment(
     network: Network(
         units: {
@@ -48,7 +49,7 @@ const SKIP: &str = r#"Experiment(
             "v1": Unit(transfer: Tanh), "v2": Unit(transfer: Tanh), "v3": Unit(transfer: Tanh), "head": Unit(),
         },
         feedforward: [
-            (from: "retina", to: "v1", map: Conv(channels: 4, kernel: 3)),
+            (from: "retina", to: "v1", map: Conv(channels: 4, kernel: 3), density: 0.5),
             (from: "v1", to: "v2", map: Conv(channels: 4, kernel: 3, pad: 1)),
             (from: "v2", to: "v3", map: Conv(channels: 4, kernel: 3, pad: 1)),
             (from: "v1", to: "v3", map: Conv(channels: 4, kernel: 1)),

@@ -170,7 +170,7 @@ fn the_parameters_of_a_view_fill_the_ranges_of_the_paper() {
 /// Views as an experiment writes them.
 fn read(text: &str) -> Result<Views, String> {
     let document = Document::new("views", text);
-    document.parse().map_err(|faults| document.error(faults, false).to_string())
+    document.parse().map_err(|faults| document.error(faults).to_string())
 }
 
 fn places(text: &str) -> Vec<String> {

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Ending, MachineArgs, progress, say, say_json};
+use super::{Ending, MachineArgs, progress, read_source, say, say_json};
 use crate::data::Source;
-use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::evaluate::read_out_unit;
 use crate::fault::did_you_mean;
@@ -57,24 +56,21 @@ impl EvaluateArgs {
                     let source = if found.name() == experiment.source().name() { experiment.source() } else { &found };
                     source.labelled().load(folder, Some(folder))?
                 }
-                (None, Some(text)) => {
-                    let document = Document::new("--source", text.as_str());
-                    let source: Source = document.parse().map_err(|faults| document.error(faults, false))?;
-                    source.labelled().load(Path::new("."), None)?
-                }
+                (None, Some(text)) => read_source("--source", text)?.labelled().load(Path::new("."), None)?,
                 (None, None) => experiment.source().labelled().load(experiment.base(), manifest.data.as_deref())?,
             };
             let dataset = dataset.seen_through(experiment.views());
             experiment.check_memory(experiment.training().pairs)?;
+            experiment.check_features(&[unit], &dataset)?;
             let mut settings = experiment.readout().clone();
             settings.epochs = self.epochs.unwrap_or(settings.epochs);
             let seed = experiment.training().seed;
             let mut trained = experiment.simulation(isa);
             let position = trained.load(&checkpoint_of(&self.run), &manifest.experiment)?;
-            let mut untrained = experiment.simulation(isa);
-            let read = |simulation: &mut Simulation, what: Subject| {
+            // Each simulation makes room for the next.
+            let read = |mut simulation: Simulation, what: Subject| {
                 let bar = progress::reading_out(what, settings.epochs);
-                let accuracy = read_out_unit(simulation, unit, &dataset, &settings, seed, &mut |done| {
+                let accuracy = read_out_unit(&mut simulation, unit, &dataset, &settings, seed, &mut |done| {
                     bar.set_position(done);
                     Ok(())
                 });
@@ -88,8 +84,8 @@ impl EvaluateArgs {
                 unit: network.unit(unit).name.clone(),
                 data: (&dataset).into(),
                 readout_epochs: settings.epochs,
-                readout: read(&mut trained, Subject::Trained)?,
-                untrained: read(&mut untrained, Subject::Untrained)?,
+                readout: read(trained, Subject::Trained)?,
+                untrained: read(experiment.simulation(isa), Subject::Untrained)?,
             })
         })?;
         if self.json {

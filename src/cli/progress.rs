@@ -2,13 +2,17 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::warn;
 use crate::session::{Stage, Subject};
+use crate::simulation::{Experiment, Staging};
 
 /// The bars of a session, one after another: training, then each read-out.
 pub(super) struct Bars {
     bar: ProgressBar,
     /// What the bar at hand is of, once it was shown.
     shown: Option<Bar>,
+    /// The blocks, where one learns after the other.
+    blocks: Vec<String>,
 }
 
 #[derive(PartialEq)]
@@ -18,13 +22,16 @@ enum Bar {
 }
 
 impl Bars {
-    pub(super) fn new() -> Bars {
+    pub(super) fn new(experiment: &Experiment) -> Bars {
         let bar = ProgressBar::new(0);
         bar.set_style(style("{bar:24} {msg}, {elapsed} gone, {eta} left"));
-        Bars { bar, shown: None }
+        let greedy = experiment.learning().staging == Staging::Greedy;
+        let blocks = experiment.stages().into_iter().filter(|_| greedy).map(|stage| stage.name).collect();
+        Bars { bar, shown: None, blocks }
     }
 
-    /// Shows where a session stands: of training, rate, time left, loss, share of active pairs.
+    /// Shows where a session stands: of training, the block that learns, mean loss of the epoch so far, share of active
+    /// pairs, rate, time left.
     pub(super) fn show(&mut self, stage: Stage) {
         match stage {
             Stage::Training(progress) => {
@@ -34,14 +41,23 @@ impl Bars {
                 if self.shown.replace(Bar::Training).is_none() {
                     self.bar.reset_eta();
                 }
+                let block = self.blocks.get(progress.stage).map_or_else(String::new, |name| {
+                    format!("block {} of {}, {name}, ", progress.stage + 1, self.blocks.len())
+                });
                 if !self.bar.is_hidden() {
                     self.bar.set_message(format!(
-                        "epoch {}, loss {:.1}, active {:.0} %, {:.0} pairs/s",
+                        "{block}epoch {}, loss {:.1}, active {:.0} %, {:.0} pairs/s",
                         progress.epoch,
-                        progress.found.loss,
-                        100.0 * progress.found.active_share(),
+                        progress.mean_loss,
+                        100.0 * progress.active,
                         progress.pairs_per_s
                     ));
+                }
+                if !block.is_empty() && progress.steps.is_multiple_of(progress.steps_in_all / self.blocks.len() as u64)
+                {
+                    // Worth a line even where no bar shows: the block will not change any more.
+                    let said = format!("{block}has learned: loss {:.1} in its last epoch", progress.mean_loss);
+                    self.bar.suspend(|| warn(&said));
                 }
             }
             Stage::ReadOut { of, epoch, epochs } => {

@@ -2,13 +2,10 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use signal_hook::consts::{SIGINT, SIGTERM};
+use std::sync::atomic::Ordering;
 
 use super::progress::Bars;
-use super::{Ending, ExperimentArgs, INTERRUPTED, MachineArgs, default_out, name_of, say, warn};
+use super::{Ending, ExperimentArgs, MachineArgs, default_out, name_of, say, stop_on_signal, warn};
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::session::{End, Options, Session, Stage};
@@ -44,6 +41,7 @@ impl TrainArgs {
                 data: self.data.clone(),
                 isa: self.machine.isa.as_deref().map(Isa::named).transpose()?,
                 force: self.force,
+                ..Options::default()
             };
             train(&match &self.resume {
                 Some(run) => self.resume(run, &options)?,
@@ -80,15 +78,8 @@ impl TrainArgs {
 }
 
 fn train(session: &Session) -> Result<Ending> {
-    // Until here a signal ends the program at once, as nothing is lost. From now on the first one asks for a stop
-    // after the step at hand, and a second one ends the program.
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| Error::usage(format!("signals cannot be handled: {error}"), "report this"))?;
-    }
-    let mut bars = Bars::new();
+    let stop = stop_on_signal()?;
+    let mut bars = Bars::new(session.experiment());
     let mut last = None;
     let end = session.run(&mut |stage| {
         bars.show(stage);

@@ -48,6 +48,6 @@ impl VerifyArgs {
                 rung.name, rung.unit, rung.limit
             ));
         }
-        Ok(if found.failures().next().is_some() { Ending::Refuted } else { Ending::Done })
+        Ok(if found.failures().next().is_some() { Ending::Failed } else { Ending::Done })
     }
 }

@@ -105,6 +105,18 @@ impl Source {
         }
     }
 
+    /// How many images views are made of, where the experiment or the published data set says it.
+    pub fn images(&self) -> Option<usize> {
+        match *self {
+            Source::Objects { images, .. } => Some(images),
+            Source::Cifar10 { images, .. } | Source::Cifar100 { images, .. } => Some(images.unwrap_or(50_000)),
+            Source::Stl10 { images, unlabelled, .. } => {
+                Some(images.unwrap_or(if unlabelled { 100_000 } else { 5_000 }))
+            }
+            Source::Idx { images, .. } => images,
+        }
+    }
+
     /// What no files could mend: counts of 0 or beyond memory.
     pub fn faults(&self) -> Vec<Fault> {
         let (images, test_images, most) = match *self {

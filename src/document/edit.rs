@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use super::outline::{self, Form, Node};
+use super::outline::{Form, Node};
 use super::path::{self, Reach, Step};
-use super::{Document, shorten};
+use super::{Document, scan, shorten};
 use crate::error::{Error, Result};
 use crate::fault::did_you_mean;
 
@@ -33,12 +33,12 @@ impl Document {
             return Err(wrong("there is no path before the `=`".to_string(), example));
         }
         let quotes = "write the value in RON; a text needs quotes inside those of the shell: 'network=\"conv6.ron\"'";
-        let node = outline::scan(value).map_err(|mistake| wrong(mistake.problem, quotes))?;
+        let node = scan::scan(value).map_err(|mistake| wrong(mistake.problem, quotes))?;
         let value = &value[node.span];
 
         let root = match &self.outline {
             Ok(root) => root,
-            Err(mistake) => return Err(self.error([mistake.clone()], false)),
+            Err(mistake) => return Err(self.error([mistake.clone()])),
         };
         let reach = path::follow(root, &steps);
         let (place, replacement) = match reach.steps == steps.len() {
@@ -49,7 +49,7 @@ impl Document {
         };
         let mut text = self.text.clone();
         text.replace_range(place.clone(), &replacement);
-        let outline = outline::scan(&text);
+        let outline = scan::scan(&text);
         if let Err(mistake) = outline {
             return Err(wrong(mistake.problem, example));
         }

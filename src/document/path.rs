@@ -96,6 +96,23 @@ pub(super) fn split(assignment: &str) -> Option<(&str, &str)> {
     None
 }
 
+/// The path to the value that a trail leads to: which entry of the root, which entry of that one, and so on.
+pub(super) fn place(root: &Node, trail: &[usize]) -> String {
+    let (mut node, mut path) = (root, String::new());
+    for index in trail {
+        let entry = &node.entries[*index];
+        match &entry.key {
+            Some(key) if node.form == Form::Map => Step::Key(key.text.clone()).write(&mut path),
+            Some(key) => Step::Field(key.text.clone()).write(&mut path),
+            // Paths see through such brackets.
+            None if !std::ptr::eq(see_through(node), node) => {}
+            None => Step::Index(*index).write(&mut path),
+        }
+        node = &entry.value;
+    }
+    path
+}
+
 /// How far a path leads into an outline.
 pub(super) struct Reach<'a> {
     /// The deepest value on the path.

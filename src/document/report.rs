@@ -1,35 +1,37 @@
 //! Faults on their way to the reader: each with its file, line and a caret, what is wrong and what to do, and a count
 //! at the end. Faults of several documents (an experiment and its network file) go into one report.
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::{Document, Located};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, printable};
 
-/// Faults of one or several documents, rendered.
+/// Faults of one or several documents.
 #[derive(Debug, Default)]
 pub struct Report {
-    coloured: bool,
-    /// For each document its name, and its faults by the place where each begins.
-    documents: Vec<(String, Vec<(usize, String)>)>,
+    /// For each document its name and its faults.
+    documents: Vec<(String, Vec<Shown>)>,
+}
+
+/// A fault as it is shown.
+#[derive(Debug)]
+struct Shown {
+    /// Where it begins.
+    start: usize,
+    plain: String,
+    coloured: String,
 }
 
 impl Report {
-    /// A report without faults; `coloured` for a terminal, plain text otherwise.
-    pub fn new(coloured: bool) -> Self {
-        Report { coloured, ..Report::default() }
-    }
-
     /// Adds faults of one document; they will be shown in the order of their places.
     pub fn add(&mut self, document: &Document, faults: impl IntoIterator<Item = Located>) {
-        let rendered: Vec<(usize, String)> =
-            faults.into_iter().map(|fault| (fault.span.start, self.render(document, &fault))).collect();
-        if rendered.is_empty() {
+        let shown: Vec<Shown> = faults.into_iter().map(|fault| Shown::new(document, &fault)).collect();
+        if shown.is_empty() {
             return;
         }
         match self.documents.iter_mut().find(|(name, _)| name == document.name()) {
-            Some((_, known)) => known.extend(rendered),
-            None => self.documents.push((document.name().to_string(), rendered)),
+            Some((_, known)) => known.extend(shown),
+            None => self.documents.push((document.name().to_string(), shown)),
         }
     }
 
@@ -38,40 +40,38 @@ impl Report {
         if self.documents.is_empty() { Ok(()) } else { Err(self.into_error()) }
     }
 
-    /// The faults before another error that ended the search for more.
-    pub fn with(self, error: Error) -> Error {
-        if self.documents.is_empty() {
-            error
-        } else {
-            Error::Circuit(format!("{}\n\nerror: {error}", self.into_error()))
-        }
-    }
-
     /// One error that shows all the faults and counts them.
     pub fn into_error(mut self) -> Error {
-        let mut text = String::new();
+        let (mut plain, mut coloured) = (String::new(), String::new());
         let mut counts = Vec::new();
         for (name, faults) in &mut self.documents {
-            faults.sort_by_key(|(start, _)| *start);
-            faults.iter().for_each(|(_, fault)| text.extend([fault, "\n\n"]));
+            faults.sort_by_key(|fault| fault.start);
+            for fault in faults.iter() {
+                plain.extend([&fault.plain, "\n\n"]);
+                coloured.extend([&fault.coloured, "\n\n"]);
+            }
             let plural = if faults.len() == 1 { "" } else { "s" };
-            counts.push(format!("{} fault{plural} in {name}", faults.len()));
+            counts.push(format!("{} fault{plural} in {}", faults.len(), printable(&*name)));
         }
-        Error::Circuit(format!("{text}{}", counts.join(" and ")))
+        let counts = counts.join(" and ");
+        Error::Circuit { plain: plain + &counts, coloured: coloured + &counts }
     }
+}
 
-    fn render(&self, document: &Document, fault: &Located) -> String {
-        let snippet = Snippet::source(document.text())
-            .path(document.name())
-            .annotation(AnnotationKind::Primary.span(fault.span.clone()));
+impl Shown {
+    fn new(document: &Document, fault: &Located) -> Shown {
+        let name = printable(&document.name);
+        let snippet =
+            Snippet::source(document.text()).path(&name).annotation(AnnotationKind::Primary.span(fault.span.clone()));
         let mut group = Level::ERROR
-            .primary_title(normalize_untrusted_str(&fault.problem))
+            .primary_title(printable(&fault.problem))
             .element(snippet)
-            .element(Level::HELP.message(normalize_untrusted_str(&fault.remedy)));
+            .element(Level::HELP.message(printable(&fault.remedy)));
         if let Some(assignment) = document.assignment_at(&fault.span) {
-            group = group.element(Level::NOTE.message(format!("written by --set {assignment}")));
+            group = group.element(Level::NOTE.message(printable(format!("written by --set {assignment}"))));
         }
-        let renderer = if self.coloured { Renderer::styled() } else { Renderer::plain() };
-        renderer.render(&[group])
+        let groups = [group];
+        let [plain, coloured] = [Renderer::plain(), Renderer::styled()].map(|renderer| renderer.render(&groups));
+        Shown { start: fault.span.start, plain, coloured }
     }
 }

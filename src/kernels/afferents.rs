@@ -17,6 +17,27 @@ pub(crate) struct Afferents {
     pub(crate) plain: Vec<u32>,
 }
 
+/// Floats from a plain weight to those beside it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Steps {
+    /// From tap to tap of a kernel.
+    pub(crate) tap: usize,
+    /// From channel to channel of the input.
+    pub(crate) channel: usize,
+}
+
+impl Steps {
+    /// Those of a convolution, `[channel out][channel in][row][column]`.
+    pub(crate) fn conv(kernel: usize) -> Steps {
+        Steps { tap: 1, channel: kernel * kernel }
+    }
+
+    /// Those of one position of a locally connected map, `[row][column][channel in][channel out]`.
+    pub(crate) fn local(channels_in: usize, channels_out: usize) -> Steps {
+        Steps { tap: channels_in * channels_out, channel: channels_out }
+    }
+}
+
 impl Afferents {
     /// Adds the channels of one block at one tap or pixel: `offset` and `plain` belong to its first channel, and the
     /// weights of neighbouring channels stand `step` apart.
@@ -27,14 +48,15 @@ impl Afferents {
         }
     }
 
-    /// What a drive position of a convolution sees of its input, measured from the window's corner.
-    pub(crate) fn window(input: Layout, kernel: usize) -> Afferents {
+    /// What a drive position of a convolution or of a locally connected map sees of its input, measured from the
+    /// window's corner.
+    pub(crate) fn window(input: Layout, kernel: usize, steps: Steps) -> Afferents {
         let mut afferents = Afferents::default();
         for block in 0..input.blocks() {
             for row in 0..kernel {
                 for column in 0..kernel {
                     let offset = row * input.row() + column * input.lanes;
-                    afferents.push(input, block, offset, row * kernel + column, kernel * kernel);
+                    afferents.push(input, block, offset, (row * kernel + column) * steps.tap, steps.channel);
                 }
             }
         }
@@ -83,6 +105,37 @@ impl Afferents {
                 for (column, right) in taps(phase.1) {
                     let offset = down * error.row() + right * error.lanes;
                     afferents.push(error, block, offset, row * kernel + column, fan);
+                }
+            }
+        }
+        afferents
+    }
+
+    /// What an input pixel of a locally connected map hears from the errors above, measured from the start of the
+    /// sample; plain places are measured from the first weight. `steps` are those of a position. The list may be empty.
+    pub(crate) fn local_answers(
+        error: Layout,
+        kernel: usize,
+        stride: usize,
+        pad: usize,
+        steps: Steps,
+        pixel: (usize, usize),
+    ) -> Afferents {
+        // Descending taps are ascending positions.
+        let taps = |pixel: usize, positions: usize| {
+            (0..kernel).rev().filter_map(move |tap| {
+                let distance = (pixel + pad).checked_sub(tap)?;
+                (distance % stride == 0 && distance / stride < positions).then_some((tap, distance / stride))
+            })
+        };
+        let weights = kernel * kernel * steps.tap;
+        let mut afferents = Afferents::default();
+        for block in 0..error.blocks() {
+            for (row, down) in taps(pixel.0, error.shape.height) {
+                for (column, right) in taps(pixel.1, error.shape.width) {
+                    let position = (down * error.shape.width + right) * weights;
+                    let plain = position + (row * kernel + column) * steps.tap;
+                    afferents.push(error, block, error.offset(0, down, right), plain, 1);
                 }
             }
         }

@@ -8,12 +8,17 @@
 //! [`Product`](super::Product) because it sums over positions and keeps one sum for every weight, not the other way
 //! round.
 
+mod local;
 mod tile;
+
+pub use local::{LocalCorrelation, sum_over_samples};
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use self::tile::Strips;
-use super::afferents::Afferents;
+use super::afferents::{Afferents, Steps};
 use super::isa::Isa;
 use super::layout::{LANES, Layout};
 use super::product::check_conv;
@@ -64,7 +69,7 @@ impl Correlation {
             from: corner,
             from_row: stride * input.row(),
             from_column: stride * input.lanes,
-            ..Correlation::over(Afferents::window(input, kernel), input, error)
+            ..Correlation::over(Afferents::window(input, kernel, Steps::conv(kernel)), input, error)
         }
     }
 
@@ -211,15 +216,18 @@ pub fn sum_over_positions(isa: Isa, error: &[f32], layout: Layout, events: Optio
     assert_eq!(layout.lanes, LANES, "errors are whole vectors");
     assert_eq!(change.len(), layout.shape.channels, "one bias a channel");
     change.par_chunks_mut(LANES).enumerate().for_each(|(block, change)| {
-        isa.compute(BlockSum { error, layout, events, block, change });
+        let (rows, columns) = (0..layout.shape.height, 0..layout.shape.width);
+        isa.compute(BlockSum { error, layout, events, rows, columns, block, change });
     });
 }
 
-/// The sum over positions of one block of channels.
+/// The sum over some positions of one block of channels.
 struct BlockSum<'a> {
     error: &'a [f32],
     layout: Layout,
     events: Option<&'a [u32]>,
+    rows: Range<usize>,
+    columns: Range<usize>,
     block: usize,
     change: &'a mut [f32],
 }
@@ -238,9 +246,9 @@ impl Kernel for BlockSum<'_> {
                     continue;
                 }
                 let mut sum = X::splat(0.0);
-                for row in 0..layout.shape.height {
-                    let start = self.block * layout.plane() + layout.offset(0, row, 0);
-                    let row = &sample[start..start + layout.shape.width * LANES];
+                for row in self.rows.clone() {
+                    let start = self.block * layout.plane() + layout.offset(0, row, self.columns.start);
+                    let row = &sample[start..start + self.columns.len() * LANES];
                     for pixel in row.chunks_exact(LANES) {
                         sum = sum.add(X::load(pixel.as_ptr()));
                     }

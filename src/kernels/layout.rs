@@ -7,6 +7,8 @@
 //!
 //! Input populations with few channels use fewer lanes; only kernels that read one value at a time read those.
 
+use std::ops::Range;
+
 use crate::shape::Shape;
 
 /// Lanes of a block: the f32s of one 64-byte vector and cache line.
@@ -70,6 +72,16 @@ impl Layout {
     /// Copies one sample to plain `[channel][row][column]` order.
     pub fn export(self, sample: &[f32], plain: &mut [f32]) {
         self.visit(|to, from| plain[to] = sample[from]);
+    }
+
+    /// Where the rows of pixels stand within a sample, spare lanes included.
+    pub fn rows(self) -> impl Iterator<Item = Range<usize>> {
+        (0..self.blocks()).flat_map(move |block| {
+            (0..self.shape.height).map(move |row| {
+                let first = self.offset(block * self.lanes, row, 0);
+                first..first + self.shape.width * self.lanes
+            })
+        })
     }
 
     /// Calls `pair(plain, laid_out)` with both offsets of every value.

@@ -1,6 +1,7 @@
-//! A linear map over a batch: convolution and dense map, forwards (*drive*) and backwards (*carry*), as one product.
+//! A linear map over a batch: convolution, dense map and locally connected map, forwards (*drive*) and backwards
+//! (*carry*), as one product.
 //!
-//! All four are the same sum,
+//! All are the same sum,
 //!
 //! ```text
 //! output[position][o] (+)= bias[o] + sum over k of  value[corner(position) + offset[k]] * weight[k][o]
@@ -14,16 +15,19 @@
 //! | conv carry | pixels of the input, one pass for each class of pixels modulo the stride | taps that meet the class x channels out | channels in |
 //! | dense | samples | pixels x channels in | units |
 //! | dense carry | samples, one pass for each pixel | units | channels in |
+//! | local | samples, one pass for each position | taps x channels in | channels out |
+//! | local carry | samples, one pass for each pixel | positions that see it x channels out | channels in |
 //!
 //! One micro-kernel (`product/tile.rs`) does the arithmetic; this file compiles the geometry into passes and packs
 //! weights.
 
+mod local;
 mod tile;
 
 use rayon::prelude::*;
 
 use self::tile::Strips;
-use super::afferents::Afferents;
+use super::afferents::{Afferents, Steps};
 use super::isa::Isa;
 use super::layout::{LANES, Layout};
 
@@ -36,6 +40,9 @@ const PASS: usize = 1280;
 /// Floats of input that the samples of one task may read in a pass, so that they stay in the L2 cache while one
 /// weight panel after the other goes over them.
 const TASK: usize = 96 * 1024;
+
+/// Packed weights of one panel that are worth a task of their own, at least.
+const PACKED: usize = 32 * 1024;
 
 /// Positions of the widest register block: where positions are samples, tasks are made of so many.
 const TILE: usize = 10;
@@ -58,6 +65,8 @@ pub struct Product {
     passes: Vec<Pass>,
     /// Afferents of all passes together, those that share a list counted once for each pass: rows of a weight panel.
     rows: usize,
+    /// How many biases there are: one a channel unless positions have their own.
+    biases: usize,
     /// Floats between the plain weights of neighbouring output channels.
     plain_step: usize,
     /// Samples of one task, and what their number must be a multiple of to fill register blocks.
@@ -75,6 +84,8 @@ struct Pass {
     /// Where the weights stand: rows into the panel, and what to add to the afferents' plain places.
     panel_row: usize,
     plain: usize,
+    /// The first bias.
+    bias: usize,
     /// Whether an earlier pass has begun the sums of these positions.
     continues: bool,
     rows: usize,
@@ -97,7 +108,7 @@ impl Product {
         let mut product = Product::empty(input, drive, input.shape.channels * kernel * kernel);
         let corner = input.halo - pad;
         product.push(
-            Afferents::window(input, kernel),
+            Afferents::window(input, kernel, Steps::conv(kernel)),
             Pass {
                 rows: drive.shape.height,
                 columns: drive.shape.width,
@@ -197,6 +208,7 @@ impl Product {
             afferents: Afferents::default(),
             passes: Vec::new(),
             rows: 0,
+            biases: output.shape.channels,
             plain_step,
             task: 0,
             multiple: 1,
@@ -228,9 +240,14 @@ impl Product {
     }
 
     /// Chooses how many samples share a task, when all passes are known.
-    fn settle(mut self) -> Product {
+    fn settle(self) -> Product {
         let parts = self.passes.iter().filter(|pass| pass.continues).count() + 1;
         let footprint = self.input.sample() / parts.min(self.passes.len());
+        self.settle_for(footprint)
+    }
+
+    /// The same where passes near to each other read `footprint` floats of a sample.
+    fn settle_for(mut self, footprint: usize) -> Product {
         self.task = (TASK / footprint.max(1)).clamp(1, 64).next_multiple_of(self.multiple);
         self
     }
@@ -248,24 +265,41 @@ impl Product {
     /// the afferents in the order of the sum, side by side the channels of the panel; zero beyond the last channel.
     pub fn pack(&self, weights: &[f32], packed: &mut [f32]) {
         assert_eq!(packed.len(), self.packed_len(), "packed weights");
-        let channels = self.output.shape.channels;
         if self.rows == 0 {
             return;
         }
         packed.par_chunks_mut(self.rows * PANEL).enumerate().for_each(|(panel, packed)| {
-            let width = packed.len() / self.rows;
-            let used = (channels - panel * PANEL).min(width);
-            for pass in &self.passes {
-                let rows = packed[pass.panel_row * width..].chunks_exact_mut(width);
-                for (row, &plain) in rows.zip(&self.afferents.plain[pass.first..pass.last]) {
-                    let start = panel * PANEL * self.plain_step + plain as usize + pass.plain;
+            self.pack_panel(weights, panel, &self.passes, packed);
+        });
+    }
+
+    /// Packs the rows that one panel has for `passes`, in halves side by side where they are many.
+    fn pack_panel(&self, weights: &[f32], panel: usize, passes: &[Pass], packed: &mut [f32]) {
+        let width = PANEL.min(self.output.blocks() * LANES - panel * PANEL);
+        if passes.len() > 1 && packed.len() > PACKED {
+            let (left, right) = passes.split_at(passes.len() / 2);
+            let (first, second) = packed.split_at_mut((right[0].panel_row - left[0].panel_row) * width);
+            rayon::join(
+                || self.pack_panel(weights, panel, left, first),
+                || self.pack_panel(weights, panel, right, second),
+            );
+            return;
+        }
+        let used = width.min(self.output.shape.channels - panel * PANEL);
+        let mut rows = packed.chunks_exact_mut(width);
+        for pass in passes {
+            for (&plain, row) in self.afferents.plain[pass.first..pass.last].iter().zip(&mut rows) {
+                let start = panel * PANEL * self.plain_step + plain as usize + pass.plain;
+                if self.plain_step == 1 {
+                    row[..used].copy_from_slice(&weights[start..start + used]);
+                } else {
                     for (lane, weight) in row[..used].iter_mut().enumerate() {
                         *weight = weights[start + lane * self.plain_step];
                     }
-                    row[used..].fill(0.0);
                 }
+                row[used..].fill(0.0);
             }
-        });
+        }
     }
 
     /// Multiplications, each with its addition, that the map's definition asks for one sample.
@@ -273,7 +307,8 @@ impl Product {
         self.multiply_adds
     }
 
-    /// Applies the map to a batch. `bias` has one value an output channel. A sample that `events` says has no event
+    /// Applies the map to a batch. `bias` has one value an output channel, or one for
+    /// each channel of each position of a locally connected map. A sample that `events` says has no event
     /// is not read: its sum is the bias alone. Halo of the output is left alone, its spare lanes become zero.
     #[allow(clippy::too_many_arguments)]
     pub fn run(
@@ -291,7 +326,7 @@ impl Product {
         assert_eq!(input.len(), samples * self.input.sample(), "input of a product");
         assert_eq!(output.len(), samples * self.output.sample(), "output of a product of {samples} samples");
         assert!(events.is_none_or(|events| events.len() == samples), "events of {samples} samples");
-        assert!(bias.is_none_or(|bias| bias.len() == self.output.shape.channels), "one bias a channel");
+        assert!(bias.is_none_or(|bias| bias.len() == self.biases), "a map with {} biases", self.biases);
         // Every sum belongs to one task and runs in one order, so the cut may follow the number of threads.
         let share = samples.div_ceil(2 * rayon::current_num_threads()).next_multiple_of(self.multiple);
         let task = self.task.min(share).max(1);

@@ -96,7 +96,8 @@ impl State {
     /// Overwrites lasting vectors.
     ///
     /// # Errors
-    /// One is given other than as many values as it has; those before it are set.
+    /// One is given other than as many values as it has, or something other than 0 for a synapse that does not exist;
+    /// those before it are set.
     pub fn set<'a>(&mut self, vectors: impl IntoIterator<Item = (Slot, &'a [f32])>) -> Result<()> {
         let outcome = vectors.into_iter().try_for_each(|(slot, values)| self.overwrite(slot, values));
         self.repack();
@@ -104,6 +105,11 @@ impl State {
     }
 
     fn overwrite(&mut self, slot: Slot, values: &[f32]) -> Result<()> {
+        let connectome = match slot {
+            Slot::Weight(id) | Slot::Moment(id, _) => Some(self.forward[id.0].weights.connectome.clone()),
+            Slot::Feedback(id) => self.feedback[id.0].weights.as_ref().map(|weights| weights.connectome.clone()),
+            Slot::Bias(_) | Slot::FeedbackBias(_) | Slot::FeedbackMoment(..) => None,
+        };
         let own: &mut [f32] = match slot {
             Slot::Weight(id) => self.forward[id.0].weights.synapses_mut(),
             Slot::Bias(id) => self.forward[id.0].weights.bias_mut().unwrap_or_default(),
@@ -125,6 +131,9 @@ impl State {
                 format!("{slot:?} has {} values, but {} were given", own.len(), values.len()),
                 "give as many values as the vector has",
             ));
+        }
+        if let Some(connectome) = connectome {
+            connectome.admit(values)?;
         }
         own.copy_from_slice(values);
         Ok(())

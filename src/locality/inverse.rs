@@ -16,10 +16,12 @@ use rayon::prelude::*;
 use super::pathway::{self, Pairing};
 use super::population::Population;
 use super::{Change, Feedback, Signal, State, Synapse, View, Weights};
+use crate::kernels::layout::LANES;
 use crate::kernels::product::{Product, Sum};
 use crate::kernels::{Buffer, Layout, Pool, Transfer, pointwise};
 use crate::network::{self, FeedbackId, Network, UnitId};
 use crate::optimizer::{Moments, Optimizer};
+use crate::rng::Rng;
 
 /// What a feedback projection has that is a learned inverse.
 #[derive(Debug, Clone)]
@@ -121,11 +123,11 @@ impl State {
         let of_view = given.map(|given| &given[view as usize * samples * values..][..samples * values]);
         let pairs = probe.activity.par_chunks_mut(layout.sample()).zip(kept.activity.par_chunks(layout.sample()));
         pairs.take(samples).enumerate().for_each(|(sample, (probe, kept))| {
-            let mut rng = stream.at(sample as u64).rng();
-            layout.visit(|plain, place| {
-                let disturbance = of_view.map_or_else(|| rng.normal(), |given| given[sample * values + plain]);
-                probe[place] = kept[place] + noise * disturbance;
-            });
+            match of_view {
+                Some(given) => layout.import(&given[sample * values..][..values], probe),
+                None => draw(&mut stream.at(sample as u64).rng(), layout, probe),
+            }
+            probe.iter_mut().zip(kept).for_each(|(probe, kept)| *probe = kept + noise * *probe);
         });
     }
 
@@ -148,9 +150,7 @@ impl State {
         pointwise::difference(isa, (image, layout), (perturbed, lower.layout), (error, layout), Sum::Replace);
         let values = (views * samples * layout.shape.len()) as f32;
         // Spare lanes and halo are 0 on both sides.
-        error.par_chunks(layout.sample()).zip(losses.par_iter_mut()).for_each(|(error, loss)| {
-            *loss = error.iter().map(|error| f64::from(*error) * f64::from(*error)).sum();
-        });
+        error.par_chunks(layout.sample()).zip(losses.par_iter_mut()).for_each(|(error, loss)| *loss = square(error));
         let loss = losses[..samples].iter().sum::<f64>() / f64::from(values);
         inverse.reconstruction = if view == View::Stored || views == 1 { loss } else { inverse.reconstruction + loss };
         pointwise::gate(
@@ -184,6 +184,7 @@ impl State {
         let upper = &self.units[ends.from.0];
         let (Some(inverse), Some(weights)) = (&mut synapses.inverse, &synapses.weights) else { return };
         let (layout, events) = (inverse.packet_layout, &inverse.events[..samples]);
+        synapses.work.add(events, synapses.multiply_adds);
         let pre = &upper.trace(View::Probe).activity[..samples * upper.layout.sample()];
         let synapse = Synapse {
             pre: Signal::new(pre, upper.layout, None),
@@ -239,4 +240,27 @@ impl State {
     pub fn reconstruction(&self, feedback: FeedbackId) -> Option<f64> {
         self.feedback[feedback.0].inverse.as_ref().map(|inverse| inverse.reconstruction)
     }
+}
+
+/// Standard normal values for one sample; spare lanes stay 0, and the halo is left alone.
+fn draw(rng: &mut Rng, layout: Layout, sample: &mut [f32]) {
+    let spare = layout.blocks() * layout.lanes - layout.shape.channels;
+    let full = layout.offset((layout.blocks() - 1) * layout.lanes, 0, 0);
+    for row in layout.rows() {
+        let last = row.start >= full;
+        let row = &mut sample[row];
+        rng.normals(row);
+        if last && spare > 0 {
+            row.chunks_exact_mut(layout.lanes).for_each(|pixel| pixel[layout.lanes - spare..].fill(0.0));
+        }
+    }
+}
+
+/// The sum of squares, in as many sums as there are lanes, so that none waits for the one before.
+fn square(values: &[f32]) -> f64 {
+    let mut sums = [0.0; LANES];
+    for values in values.chunks_exact(LANES) {
+        sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(*value) * f64::from(*value));
+    }
+    sums.iter().sum()
 }

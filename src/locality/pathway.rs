@@ -2,9 +2,7 @@
 //! what they ask of the layouts at its two ends. A transposed convolution turns every one of a convolution's kernels
 //! round: it drives as that carries, carries as that drives, and learns with the two ends swapped.
 
-use crate::kernels::correlation::Correlation;
-use crate::kernels::product::Product;
-use crate::kernels::{Isa, Layout};
+use crate::kernels::{Correlation, Isa, Layout, LocalCorrelation, Product, sum_over_positions, sum_over_samples};
 use crate::network::LinearMap;
 
 /// The kernel that turns values laid out like `from` into a drive laid out like `to`.
@@ -12,6 +10,7 @@ pub(super) fn drive(map: LinearMap, from: Layout, to: Layout) -> Product {
     match map {
         LinearMap::Dense { .. } => Product::dense(from, to),
         LinearMap::Conv { kernel, stride, pad, .. } => Product::conv(from, to, kernel, stride, pad),
+        LinearMap::Local { kernel, stride, pad, .. } => Product::local(from, to, kernel, stride, pad),
         LinearMap::TransposedConv { kernel, stride, pad, .. } => Product::conv_carry(from, to, kernel, stride, pad),
     }
 }
@@ -21,6 +20,7 @@ pub(super) fn carry(map: LinearMap, from: Layout, to: Layout) -> Product {
     match map {
         LinearMap::Dense { .. } => Product::dense_carry(from, to),
         LinearMap::Conv { kernel, stride, pad, .. } => Product::conv_carry(from, to, kernel, stride, pad),
+        LinearMap::Local { kernel, stride, pad, .. } => Product::local_carry(from, to, kernel, stride, pad),
         LinearMap::TransposedConv { kernel, stride, pad, .. } => Product::conv(from, to, kernel, stride, pad),
     }
 }
@@ -31,6 +31,9 @@ pub(super) fn learn(map: LinearMap, activity: Layout, error: Layout) -> Pairing 
         LinearMap::Dense { .. } => Pairing::Straight(Correlation::dense(activity, error)),
         LinearMap::Conv { kernel, stride, pad, .. } => {
             Pairing::Straight(Correlation::conv(activity, error, kernel, stride, pad))
+        }
+        LinearMap::Local { kernel, stride, pad, .. } => {
+            Pairing::Local(LocalCorrelation::new(activity, error, kernel, stride, pad))
         }
         LinearMap::TransposedConv { kernel, stride, pad, .. } => {
             Pairing::Swapped(Correlation::conv(error, activity, kernel, stride, pad))
@@ -44,6 +47,7 @@ pub(super) fn learn_back(map: LinearMap, activity: Layout, error: Layout) -> Pai
     match learn(map, error, activity) {
         Pairing::Straight(correlation) => Pairing::Swapped(correlation),
         Pairing::Swapped(correlation) => Pairing::Straight(correlation),
+        Pairing::Local(_) => unreachable!("an inverse is the way back of a convolution or a dense map"),
     }
 }
 
@@ -51,7 +55,7 @@ pub(super) fn learn_back(map: LinearMap, activity: Layout, error: Layout) -> Pai
 pub(super) fn activity_halo(map: LinearMap) -> usize {
     match map {
         LinearMap::Dense { .. } => 0,
-        LinearMap::Conv { pad, .. } => pad,
+        LinearMap::Conv { pad, .. } | LinearMap::Local { pad, .. } => pad,
         LinearMap::TransposedConv { kernel, stride, pad, .. } => Product::carry_halo(kernel, stride, pad),
     }
 }
@@ -64,7 +68,7 @@ pub(super) fn reads_whole_vectors(map: LinearMap) -> bool {
 /// The halo that [`carry`] reads around the error.
 pub(super) fn carry_halo(map: LinearMap) -> usize {
     match map {
-        LinearMap::Dense { .. } => 0,
+        LinearMap::Dense { .. } | LinearMap::Local { .. } => 0,
         LinearMap::Conv { kernel, stride, pad, .. } => Product::carry_halo(kernel, stride, pad),
         LinearMap::TransposedConv { pad, .. } => pad,
     }
@@ -73,7 +77,7 @@ pub(super) fn carry_halo(map: LinearMap) -> usize {
 /// The halo that [`learn`] reads around the error.
 pub(super) fn learn_halo(map: LinearMap) -> usize {
     match map {
-        LinearMap::Dense { .. } | LinearMap::Conv { .. } => 0,
+        LinearMap::Dense { .. } | LinearMap::Conv { .. } | LinearMap::Local { .. } => 0,
         LinearMap::TransposedConv { pad, .. } => pad,
     }
 }
@@ -85,26 +89,20 @@ pub(super) enum Pairing {
     Straight(Correlation),
     /// Windows of the error with single activities.
     Swapped(Correlation),
+    /// As straight, but each position by itself.
+    Local(LocalCorrelation),
 }
 
 impl Pairing {
-    fn correlation(&self) -> &Correlation {
+    /// Floats of scratch that batches of up to `samples` need.
+    pub(super) fn scratch_len(&self, samples: usize) -> usize {
         match self {
-            Pairing::Straight(correlation) | Pairing::Swapped(correlation) => correlation,
+            Pairing::Straight(correlation) | Pairing::Swapped(correlation) => correlation.scratch_len(samples),
+            Pairing::Local(correlation) => correlation.scratch_len(),
         }
     }
 
-    /// Floats of scratch that batches of up to `samples` need.
-    pub(super) fn scratch_len(&self, samples: usize) -> usize {
-        self.correlation().scratch_len(samples)
-    }
-
-    /// Multiply-adds of one sample.
-    pub(super) fn multiply_adds(&self) -> u64 {
-        self.correlation().multiply_adds()
-    }
-
-    /// Adds error x activity, summed over the batch, to `change`.
+    /// Adds error x activity, summed over the batch, to the change of the weights.
     pub(super) fn run(
         &self,
         isa: Isa,
@@ -117,6 +115,22 @@ impl Pairing {
         match self {
             Pairing::Straight(correlation) => correlation.run(isa, activity, error, events, scratch, change),
             Pairing::Swapped(correlation) => correlation.run(isa, error, activity, events, scratch, change),
+            Pairing::Local(correlation) => correlation.run(isa, activity, error, events, scratch, change),
+        }
+    }
+
+    /// Adds the error, summed over the batch and over the positions that share a bias, to the change of the biases.
+    pub(super) fn run_biases(
+        &self,
+        isa: Isa,
+        error: &[f32],
+        layout: Layout,
+        events: Option<&[u32]>,
+        change: &mut [f32],
+    ) {
+        match self {
+            Pairing::Straight(_) | Pairing::Swapped(_) => sum_over_positions(isa, error, layout, events, change),
+            Pairing::Local(_) => sum_over_samples(isa, error, layout, events, change),
         }
     }
 }

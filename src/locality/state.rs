@@ -69,10 +69,17 @@ pub struct Provision<'a> {
 pub struct Tally {
     /// Feedforward projections driving.
     pub drive: Vec<Work>,
-    /// Feedback projections carrying.
+    /// Feedback projections carrying; inverses inverting, and learning to.
     pub carry: Vec<Work>,
     /// Feedforward projections learning.
     pub learn: Vec<Work>,
+}
+
+impl Tally {
+    /// Multiply-adds done by all projections in all verbs.
+    pub fn done(&self) -> u64 {
+        [&self.drive, &self.carry, &self.learn].into_iter().flatten().map(|work| work.done).sum()
+    }
 }
 
 impl State {
@@ -118,10 +125,16 @@ impl State {
             samples as u128 * (drive + traces * (2 * own + drive))
         });
         let weights = network.feedforward().iter().map(|projection| {
-            // Plain and packed, forward and back, with change and moments.
-            7 * projection.map.weights(network.unit(projection.from).shape)
+            let weights = projection.map.weights(network.unit(projection.from).shape);
+            // Plain and packed, forward and back, with change and moments; a byte for each synapse that may be absent.
+            7 * weights + if projection.density < 1.0 { weights / 4 } else { 0 }
         });
-        4 * (activities.sum::<u128>() + weights.sum::<u128>())
+        let inverses = network.feedback().iter().filter(|feedback| feedback.wiring == Wiring::Inverse).map(|inverse| {
+            // The probes of both ends; drive, two images, error and packet below.
+            let (upper, lower) = (network.unit(inverse.from).shape.len(), network.unit(inverse.to).shape.len());
+            samples as u128 * (upper + 6 * lower) as u128
+        });
+        4 * (activities.sum::<u128>() + weights.sum::<u128>() + inverses.sum::<u128>())
     }
 
     /// The most samples that a batch can have.
@@ -160,7 +173,7 @@ impl State {
         let activity = &pre.trace(view).activity[..self.samples * pre.layout.sample()];
         let drive = &mut post.drive[..self.samples * post.drive_layout.sample()];
         synapses.product.run(self.isa, &synapses.packed, activity, None, synapses.weights.bias(), sum, drive);
-        synapses.drive_work.done += self.samples as u64 * synapses.product.multiply_adds();
+        synapses.drive_work.done += self.samples as u64 * synapses.multiply_adds;
     }
 
     /// A unit whose afferents have all arrived turns drive into activity.
@@ -191,8 +204,15 @@ impl State {
     }
 
     /// The error-computing layer sets the current activity of `unit` against the stored one of `memory`, or against
-    /// `labels`.
-    pub(crate) fn compare(&mut self, unit: UnitId, memory: UnitId, loss: &Loss, labels: &[u8]) -> Comparison {
+    /// `labels`. Where `memory` has a target, `stored_step` is the length of the step there against its error.
+    pub(crate) fn compare(
+        &mut self,
+        unit: UnitId,
+        memory: UnitId,
+        loss: &Loss,
+        stored_step: f32,
+        labels: &[u8],
+    ) -> Comparison {
         let shape = self.units[unit.0].layout.shape;
         let (values, samples) = (self.samples * shape.len(), self.samples);
         let learns = loss.stored_view() == StoredView::Learns;
@@ -216,6 +236,7 @@ impl State {
         };
         tell(unit, View::Current, current_error);
         if learns {
+            stored_error.iter_mut().for_each(|error| *error *= stored_step);
             tell(memory, View::Stored, stored_error);
         }
         found
@@ -259,7 +280,7 @@ impl State {
         let error_layout = lower.error_layout;
         let error = &mut lower.trace_mut(view).error[..self.samples * error_layout.sample()];
         synapses.product.run(self.isa, &synapses.packed, packet, Some(events), None, sum, error);
-        synapses.work.add(events, synapses.product.multiply_adds());
+        synapses.work.add(events, synapses.multiply_adds);
     }
 
     /// A synapse population turns what its two ends show into a change, or adds to the one at hand.
@@ -292,7 +313,8 @@ impl State {
         let mut change =
             Change { isa: self.isa, pairing: &plasticity.pairing, scratch: &mut self.scratch, synapses: change, bias };
         rule(&synapse, &mut change);
-        synapses.learn_work.add(events, plasticity.pairing.multiply_adds());
+        synapses.weights.connectome.silence(&mut plasticity.change);
+        synapses.learn_work.add(events, synapses.multiply_adds);
     }
 
     /// The optimiser folds a change into forward weights; learned feedback takes the very same update.

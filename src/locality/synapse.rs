@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::pathway::Pairing;
-use crate::kernels::{Isa, Layout, sum_over_positions};
+use crate::kernels::{Isa, Layout};
 
 /// Marks a presynaptic signal.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +64,7 @@ impl Change<'_> {
     pub fn correlate(&mut self, pre: Signal<'_, Pre>, post: Signal<'_, Post>) {
         self.pairing.run(self.isa, pre.values, post.values, post.events, self.scratch, self.synapses);
         if !self.bias.is_empty() {
-            sum_over_positions(self.isa, post.values, post.layout, post.events, self.bias);
+            self.pairing.run_biases(self.isa, post.values, post.layout, post.events, self.bias);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The synapses of one projection: weights, the kernels that use them, and what they need to learn.
 
+use super::connectome::Connectome;
 use super::inverse::Inverse;
 use super::pathway::Pairing;
 use super::population::Population;
@@ -17,6 +18,8 @@ pub(super) struct ForwardSynapses {
     pub product: Product,
     pub packed: Buffer,
     pub plasticity: Option<Plasticity>,
+    /// Multiply-adds of one sample, of synapses that exist: as many to drive, to carry and to learn.
+    pub multiply_adds: u64,
     pub drive_work: Work,
     pub learn_work: Work,
 }
@@ -46,6 +49,7 @@ pub(super) struct FeedbackSynapses {
     pub inverse: Option<Inverse>,
     pub product: Product,
     pub packed: Buffer,
+    pub multiply_adds: u64,
     pub work: Work,
 }
 
@@ -72,17 +76,22 @@ impl ForwardSynapses {
         let projection = network.projection(id);
         let pre = network.unit(projection.from).shape;
         let (from, to) = (&units[projection.from.0], &units[projection.to.0]);
-        let mut rng = Stream::new(provision.seed).named("weights").named(&projection.name).rng();
-        let biases = if projection.map.bias() { projection.map.outputs() } else { 0 };
-        let weights = Weights::draw(projection.map, pre, biases, projection.init, &mut rng);
-        let product = pathway::drive(projection.map, from.layout, to.drive_layout);
+        let stream = Stream::new(provision.seed);
+        let mut rng = stream.named("weights").named(&projection.name).rng();
+        let map = projection.map;
+        let synapses = map.weight_dims(pre).iter().product();
+        let connectome = Connectome::draw(projection, synapses, stream);
+        let fan_in = projection.fan_in(pre);
+        let weights = Weights::draw(synapses, map.biases(pre), fan_in, projection.init, connectome, &mut rng);
+        let product = pathway::drive(map, from.layout, to.drive_layout);
         let plasticity = network.learns(id).then(|| Plasticity {
-            pairing: pathway::learn(projection.map, from.layout, to.packet_layout),
+            pairing: pathway::learn(map, from.layout, to.packet_layout),
             change: vec![0.0; weights.values.len()],
             moments: provision.optimizer.moments(weights.values.len()),
             updates: 0,
         });
         ForwardSynapses {
+            multiply_adds: weights.connectome.share(product.multiply_adds()),
             weights,
             packed: Buffer::zeros(product.packed_len()),
             product,
@@ -114,8 +123,16 @@ impl FeedbackSynapses {
         let product = pathway::carry(feedback.map, heard, lower.error_layout);
         let weights = (feedback.wiring != Wiring::Transported).then(|| {
             let mut rng = Stream::new(provision.seed).named("feedback").named(&feedback.name).rng();
-            let biases = if inverts && feedback.map.bias() { pre.channels } else { 0 };
-            let mut weights = Weights::draw(feedback.map, pre, biases, feedback.init, &mut rng);
+            let synapses = feedback.map.weight_dims(pre).iter().product();
+            let mut weights = if inverts {
+                let biases = if feedback.map.bias() { pre.channels } else { 0 };
+                let fan_in = feedback.map.fan_in(pre) as f32;
+                Weights::draw(synapses, biases, fan_in, feedback.init, Connectome::WHOLE, &mut rng)
+            } else {
+                let partner = network.projection(feedback.partner);
+                let connectome = forward[feedback.partner.0].weights.connectome.clone();
+                Weights::draw(synapses, 0, partner.fan_in(pre), feedback.init, connectome, &mut rng)
+            };
             if feedback.init == Init::Symmetric {
                 weights.synapses_mut().copy_from_slice(forward[feedback.partner.0].weights.synapses());
             }
@@ -136,6 +153,7 @@ impl FeedbackSynapses {
             scale,
             inverse,
             packed: Buffer::zeros(product.packed_len()),
+            multiply_adds: if inverts { product.multiply_adds() } else { forward[feedback.partner.0].multiply_adds },
             product,
             work: Work::default(),
         }

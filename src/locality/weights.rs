@@ -2,9 +2,9 @@
 
 use std::marker::PhantomData;
 
-use crate::network::{Init, LinearMap};
+use super::connectome::Connectome;
+use crate::network::Init;
 use crate::rng::Rng;
-use crate::shape::Shape;
 
 /// Marks weights of a feedforward projection.
 #[derive(Debug, Clone, Copy)]
@@ -21,27 +21,35 @@ impl Direction for Feedforward {}
 
 impl Direction for Feedback {}
 
-/// The weights of one projection, `[out]([in][row][column])`, then its biases `[out]` if it has them.
+/// The weights of one projection in the order that its map says, then its biases if it has them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weights<D: Direction> {
     pub(super) values: Vec<f32>,
     synapses: usize,
+    pub(super) connectome: Connectome,
     direction: PhantomData<D>,
 }
 
 impl<D: Direction> Weights<D> {
-    /// Draws first weights by `init`, whose scale is the forward map's fan-in from `pre`, and as many `biases`.
-    /// `Init::Symmetric` starts at zero; the copy is made by whoever holds both.
-    pub(super) fn draw(map: LinearMap, pre: Shape, biases: usize, init: Init, rng: &mut Rng) -> Self {
-        let synapses = map.weight_dims(pre).iter().product();
+    /// Draws first weights by `init`, whose scale is the `fan_in`, for the synapses of `connectome`, and `biases`
+    /// biases. `Init::Symmetric` starts at zero; the copy is made by whoever holds both.
+    pub(super) fn draw(
+        synapses: usize,
+        biases: usize,
+        fan_in: f32,
+        init: Init,
+        connectome: Connectome,
+        rng: &mut Rng,
+    ) -> Self {
         let len = synapses + biases;
-        let values = match init {
-            Init::Kaiming => uniform(len, (map.fan_in(pre) as f32).sqrt().recip(), rng),
+        let mut values = match init {
+            Init::Kaiming => uniform(len, fan_in.sqrt().recip(), rng),
             Init::Uniform { bound } => uniform(len, bound, rng),
             Init::Normal { deviation } => (0..len).map(|_| deviation * rng.normal()).collect(),
             Init::Symmetric => vec![0.0; len],
         };
-        Weights { values, synapses, direction: PhantomData }
+        connectome.silence(&mut values);
+        Weights { values, synapses, connectome, direction: PhantomData }
     }
 
     pub(super) fn synapses(&self) -> &[f32] {

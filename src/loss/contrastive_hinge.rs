@@ -49,6 +49,10 @@ impl Criterion for ContrastiveHinge {
         self.negatives.stored_view(self.gradient_block)
     }
 
+    fn margins(&self) -> Option<(f32, f32)> {
+        Some(self.margins)
+    }
+
     fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
         let (units, samples) = (seen.shape.len(), seen.samples());
         let (positive_margin, negative_margin) = self.margins;

@@ -34,6 +34,10 @@ impl Criterion for ContrastiveHingeMean {
         StoredView::Learns
     }
 
+    fn margins(&self) -> Option<(f32, f32)> {
+        Some(self.margins)
+    }
+
     fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
         let (units, samples) = (seen.shape.len(), seen.samples());
         let rows = 2 * samples;

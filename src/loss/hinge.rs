@@ -77,8 +77,8 @@ pub(super) fn active(excess: f32) -> bool {
     excess > 0.0 || excess.is_nan()
 }
 
-/// L1 distance.
-pub(super) fn distance(a: &[f32], b: &[f32]) -> f32 {
+/// The L1 distance of two embeddings.
+pub fn distance(a: &[f32], b: &[f32]) -> f32 {
     sum(a, b, |p, q| (p - q).abs())
 }
 

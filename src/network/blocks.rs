@@ -35,14 +35,17 @@ pub(super) struct Division {
     of: Vec<Option<usize>>,
     /// Units that no head in use depends on: they rest.
     idle: Vec<bool>,
+    /// Whether all names are known and nothing is doubtful.
+    pub(super) understood: bool,
 }
 
 impl Division {
     /// Understands the blocks of a description.
     pub(super) fn draw(diagram: &Diagram, blockwise: bool, faults: &mut Vec<Fault>) -> Self {
         let idle = vec![false; diagram.spec.units.len()];
-        let mut division = Division { blocks: Vec::new(), blockwise, of: vec![None; diagram.spec.units.len()], idle };
-        let mut understood = true;
+        let understood = !diagram.doubts.touch("blocks");
+        let of = vec![None; diagram.spec.units.len()];
+        let mut division = Division { blocks: Vec::new(), blockwise, of, idle, understood };
         for (index, spec) in diagram.spec.blocks.iter().enumerate() {
             let place = format!("blocks[{index}]");
             let owner = format!("block {}", index + 1);
@@ -55,15 +58,17 @@ impl Division {
             let mut members = Vec::new();
             for (place, name) in named {
                 let Some(unit) = diagram.resolve(&owner, name, &place, faults).known() else {
-                    understood = false;
+                    division.understood = false;
                     continue;
                 };
                 if diagram.is_input(unit) {
                     let problem = format!("{owner}: {name} is an input, where nothing learns");
                     faults.push(Fault::new(place, problem, "leave it out: inputs belong to no block"));
-                } else if let Some(other) = division.of[unit.0].replace(index) {
+                } else if let Some(other) = division.of[unit.0] {
                     let problem = format!("{owner}: {name} belongs to block {} already", other + 1);
                     faults.push(Fault::new(place, problem, "name each unit once"));
+                } else {
+                    division.of[unit.0] = Some(index);
                 }
                 members.push(unit);
             }
@@ -71,7 +76,7 @@ impl Division {
                 division.blocks.push(Block { units: members, head });
             }
         }
-        if understood && !division.blocks.is_empty() {
+        if division.understood && !division.blocks.is_empty() {
             division.check(diagram, faults);
         }
         division

@@ -4,6 +4,7 @@
 use super::projection::Window;
 use super::spec::{NetworkSpec, UnitSpec};
 use super::{Init, LinearMap};
+use crate::document::Doubts;
 use crate::fault::Fault;
 use crate::kernels::Pool;
 
@@ -18,7 +19,7 @@ pub(super) const MOST_VALUES: usize = 1 << 28;
 const LARGEST_POOL: usize = 16;
 
 /// All numbers of a description that are wrong by themselves.
-pub(super) fn numbers(spec: &NetworkSpec) -> Vec<Fault> {
+pub(super) fn numbers(spec: &NetworkSpec, doubts: &Doubts) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, unit) in &spec.units {
         let place = unit_place(name);
@@ -35,7 +36,15 @@ pub(super) fn numbers(spec: &NetworkSpec) -> Vec<Fault> {
         let place = format!("feedforward[{index}]");
         let name = projection_name(projection.name.as_ref(), &projection.from, &projection.to);
         let owner = format!("projection {name}");
-        faults.extend(map_faults(&owner, projection.map).into_iter().map(|fault| fault.within("map").within(&place)));
+        // Padding is judged by other numbers.
+        let certain = |fault: &Fault| match fault.place.as_str() {
+            "pad" => !doubts.touch(&format!("{place}.map.kernel")),
+            "output_pad" => !doubts.touch(&format!("{place}.map.stride")),
+            _ => true,
+        };
+        let wrong = map_faults(&owner, projection.map).into_iter().filter(certain);
+        faults.extend(wrong.map(|fault| fault.within("map").within(&place)));
+        faults.extend(density_fault(&owner, projection.density).map(|fault| fault.within(&place)));
         let symmetric = (projection.init == Init::Symmetric).then(|| {
             let problem = format!("{owner} cannot start as a copy of itself: Symmetric copies the forward weights");
             Fault::new("init", problem, "use Kaiming, or give Symmetric to a feedback projection")
@@ -45,6 +54,11 @@ pub(super) fn numbers(spec: &NetworkSpec) -> Vec<Fault> {
     for (index, feedback) in spec.feedback.iter().enumerate() {
         let place = format!("feedback[{index}]");
         faults.extend(feedback.init.and_then(init_fault).map(|fault| fault.within(&place)));
+        let name = projection_name(feedback.name.as_ref(), &feedback.from, &feedback.to);
+        // A map of its own; a partner's was looked at already.
+        let own = feedback.map.filter(|map| spec.feedforward.iter().all(|projection| projection.map != *map));
+        let wrong = own.map_or(Vec::new(), |map| map_faults(&format!("feedback {name}"), map));
+        faults.extend(wrong.into_iter().map(|fault| fault.within("map").within(&place)));
     }
     faults
 }
@@ -103,6 +117,13 @@ fn window_faults(owner: &str, window: Window) -> Vec<Fault> {
         Fault::new("output_pad", problem, remedy)
     });
     wide.into_iter().chain(bare).collect()
+}
+
+fn density_fault(owner: &str, density: f32) -> Option<Fault> {
+    (!(density > 0.0 && density <= 1.0)).then(|| {
+        let problem = format!("{owner}: its density is {density}, which is no share of the synapses");
+        Fault::new("density", problem, "use a number above 0 and up to 1")
+    })
 }
 
 fn size_fault(owner: &str, field: &str, size: usize) -> Option<Fault> {

@@ -2,7 +2,7 @@
 //!
 //! An unknown name is one fault. So that it does not look like a second one (a unit without afferents, a head too
 //! many), the name that was probably meant is taken instead for the rest of the checks on connections, and any name
-//! where none comes near; shapes are left alone.
+//! where none comes near; shapes are left alone. Where the description is doubtful, names are unknown without a fault.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -14,11 +14,14 @@ use smallvec::SmallVec;
 use super::check::{projection_name, unit_place};
 use super::spec::{NetworkSpec, UnitSpec};
 use super::{Projection, ProjectionId, UnitId};
+use crate::document::Doubts;
 use crate::fault::{Fault, did_you_mean, nearest};
+use crate::shape::Shape;
 
 /// A description with its names understood.
 pub(super) struct Diagram<'a> {
     pub(super) spec: &'a NetworkSpec,
+    pub(super) doubts: &'a Doubts,
     /// The feedforward projections, in declaration order.
     pub(super) joins: Vec<Join>,
     /// All units, pre before post as far as there are no cycles.
@@ -91,9 +94,10 @@ impl Join {
 
 impl<'a> Diagram<'a> {
     /// Understands a description's names and connections.
-    pub(super) fn draw(spec: &'a NetworkSpec, faults: &mut Vec<Fault>) -> Self {
+    pub(super) fn draw(spec: &'a NetworkSpec, doubts: &'a Doubts, faults: &mut Vec<Fault>) -> Self {
         let mut diagram = Diagram {
             spec,
+            doubts,
             joins: Vec::new(),
             order: Vec::new(),
             cyclic: vec![false; spec.units.len()],
@@ -110,7 +114,7 @@ impl<'a> Diagram<'a> {
             let from = diagram.resolve(&owner, &projection.from, &format!("{place}.from"), faults);
             let to = diagram.resolve(&owner, &projection.to, &format!("{place}.to"), faults);
             let mut join = Join { name, from, to, sound: true };
-            if projection.from == projection.to {
+            if projection.from == projection.to && join.from != End::Unknown {
                 let problem = format!("{owner} leads from {} to itself", projection.from);
                 faults.push(Fault::new(&place, problem, "join two different units, or remove it"));
                 join.sound = false;
@@ -138,11 +142,14 @@ impl<'a> Diagram<'a> {
     }
 
     pub(super) fn is_input(&self, unit: UnitId) -> bool {
-        matches!(self.spec.units[unit.0], UnitSpec::Input { .. })
+        matches!(self.spec.units[unit.0], UnitSpec::Input { .. }) && !self.may_be_input(unit)
     }
 
     /// Finds the unit called `name`, or notes that `owner` names it at `place` in vain.
     pub(super) fn resolve(&self, owner: &str, name: &str, place: &str, faults: &mut Vec<Fault>) -> End {
+        if self.doubts.cover(place) || self.doubts.cover("units") {
+            return End::Unknown;
+        }
         if let Some(index) = self.spec.units.get_index_of(name) {
             return End::Known(UnitId(index));
         }
@@ -172,7 +179,7 @@ impl<'a> Diagram<'a> {
             return SmallVec::new();
         }
         // A projection from who knows where may be the one that is missing.
-        let doubtful = self.joins.iter().any(|join| join.from == End::Unknown);
+        let doubtful = self.joins.iter().any(|join| join.from == End::Unknown) || self.doubts.cover("feedforward");
         for input in self.units().filter(|unit| self.is_input(*unit) && !projects(*unit) && !doubtful) {
             let name = self.name(input);
             let remedy = format!("add a projection (from: \"{name}\", ...), or remove it");
@@ -221,6 +228,7 @@ impl<'a> Diagram<'a> {
                 to,
                 map: spec.map,
                 init: spec.init,
+                density: spec.density,
                 plastic: spec.plastic,
             })
         });
@@ -236,21 +244,24 @@ impl<'a> Diagram<'a> {
         if spec.units.contains_key("") {
             faults.push(Fault::new(unit_place(""), "a unit has no name", "put its name between the quotes"));
         }
-        let mut inputs = spec.units.iter().filter_map(|(name, unit)| match *unit {
-            UnitSpec::Input { channels, height, width } => {
-                Some((name, crate::shape::Shape::new(channels, height, width)))
-            }
+        let mut inputs = self.units().filter(|unit| self.is_input(*unit)).filter_map(|unit| match spec.units[unit.0] {
+            UnitSpec::Input { channels, height, width } => Some((unit, Shape::new(channels, height, width))),
             UnitSpec::Unit { .. } => None,
         });
         let Some((first, shape)) = inputs.next() else {
+            if self.units().any(|unit| self.may_be_input(unit)) {
+                return;
+            }
             let silent = self.units().find(|unit| !self.joins_into(*unit));
             let name = silent.map_or("retina", |unit| self.name(unit));
             let remedy = format!("describe one as an input: \"{name}\": Input(channels: 3, height: 32, width: 32)");
             faults.push(Fault::new("units", "the network has no input", remedy));
             return;
         };
-        for (name, other) in inputs.filter(|(_, other)| *other != shape) {
-            let problem = format!("input {name} is {other}, but input {first} is {shape}");
+        let differs = |unit: UnitId, other: Shape| other != shape && self.is_certain(first) && self.is_certain(unit);
+        for (unit, other) in inputs.filter(|(unit, other)| differs(*unit, *other)) {
+            let name = self.name(unit);
+            let problem = format!("input {name} is {other}, but input {} is {shape}", self.name(first));
             faults.push(Fault::new(
                 unit_place(name),
                 problem,
@@ -319,12 +330,14 @@ impl<'a> Diagram<'a> {
 
     /// Finds units that nothing drives, each with what lies idle because of it.
     fn check_drives(&self, faults: &mut Vec<Fault>) {
-        if !self.units().any(|unit| self.is_input(unit)) || self.joins.iter().any(|join| join.to == End::Unknown) {
+        let doubtful = self.joins.iter().any(|join| join.to == End::Unknown) || self.doubts.cover("feedforward");
+        let may_drive = |unit: UnitId| self.is_input(unit) || self.may_be_input(unit);
+        if doubtful || !self.units().any(may_drive) {
             return;
         }
         // What a projection from an unknown unit ends in is given the benefit of the doubt.
         let doubtful = self.joins.iter().filter(|join| join.from == End::Unknown).filter_map(|join| join.to.unit());
-        let sources = self.units().filter(|unit| self.is_input(*unit)).chain(doubtful.clone());
+        let sources = self.units().filter(|unit| may_drive(*unit)).chain(doubtful.clone());
         let active = self.downstream(sources);
         let driven = |unit: UnitId| {
             self.graph.edges_directed(NodeIndex::new(unit.0), petgraph::Incoming).next().is_some()

@@ -9,6 +9,7 @@ use super::check::projection_name;
 use super::diagram::{Diagram, End, Join};
 use super::projection::Window;
 use super::spec::FeedbackSpec;
+use super::ways::Ways;
 use super::{Feedback, Init, LinearMap, ProjectionId, Teaching, UnitId, Wiring};
 use crate::fault::{Fault, did_you_mean};
 use crate::kernels::Transfer;
@@ -21,7 +22,9 @@ pub(super) fn answers(
     heads: &[UnitId],
     faults: &mut Vec<Fault>,
 ) -> (Vec<Feedback>, Vec<bool>) {
-    let lesson = Lesson { teaching, heads };
+    let unknown = |join: &Join| join.from == End::Unknown;
+    let certain = division.understood && !diagram.doubts.cover("feedforward") && !diagram.joins.iter().any(unknown);
+    let lesson = Lesson { teaching, heads, certain };
     let wants = wants(diagram, division);
     let written: Vec<Written> = diagram
         .spec
@@ -35,7 +38,8 @@ pub(super) fn answers(
     feedback.extend(added(diagram, division, &written, &wants, &lesson));
 
     let reached = reached(diagram, heads, &written, &feedback);
-    let ways = Ways { diagram, division, written: &written, wants: &wants, reached: &reached };
+    let wired = teaching.wiring.is_some();
+    let ways = Ways { diagram, division, written: &written, wants: &wants, reached: &reached, wired };
     for (index, written) in written.iter().enumerate() {
         faults.extend(ways.useless(written).map(|fault| fault.within(&format!("feedback[{index}]"))));
     }
@@ -48,6 +52,8 @@ pub(super) fn answers(
 struct Lesson<'a> {
     teaching: Teaching<'a>,
     heads: &'a [UnitId],
+    /// Whether it is certain which units are heads.
+    certain: bool,
 }
 
 impl Lesson<'_> {
@@ -60,6 +66,9 @@ impl Lesson<'_> {
     /// What is wrong with a wiring where the rule propagates targets, or where it does not.
     fn misfit(&self, owner: &str, from: Option<UnitId>, wiring: Option<Wiring>) -> Option<Fault> {
         let inverts = wiring? == Wiring::Inverse;
+        if self.teaching.top.is_some() && !self.certain {
+            return None;
+        }
         let (problem, remedy) = match (self.teaching.top, self.heads.contains(&from?)) {
             (None, _) if inverts => {
                 ("is an inverse, but the rule propagates no targets", "use rule: Dtp, or another wiring")
@@ -79,10 +88,10 @@ impl Lesson<'_> {
 }
 
 /// A feedback projection of the description.
-struct Written {
-    join: Join,
+pub(super) struct Written {
+    pub(super) join: Join,
     /// The projection that it answers, as far as can be told.
-    partner: Option<ProjectionId>,
+    pub(super) partner: Option<ProjectionId>,
     /// What it becomes, if nothing about it is wrong.
     answer: Option<Feedback>,
 }
@@ -104,11 +113,12 @@ impl Written {
         let join = Join { name, from, to, sound: true };
         let wiring = spec.wiring.or(lesson.wiring(join.from.unit()));
         faults.extend(lesson.misfit(&owner, join.from.known(), wiring).map(|fault| fault.within(&place)));
-        if let Some(transfer) = spec.transfer.filter(|_| wiring != Some(Wiring::Inverse)) {
+        let doubtful = diagram.doubts.touch(&format!("{place}.wiring"));
+        if let Some(transfer) = spec.transfer.filter(|_| wiring != Some(Wiring::Inverse) && !doubtful) {
             let problem = format!("{owner} is given the transfer function {transfer:?}, but only inverses have one");
             faults.push(Fault::new(format!("{place}.transfer"), problem, "remove transfer, or use wiring: Inverse"));
         }
-        if wiring.is_none() {
+        if wiring.is_none() && !doubtful {
             let problem = format!("{owner} names no wiring, and the learning rule has none of its own");
             faults.push(Fault::new(&place, problem, "add wiring: Fixed (or Learned, Sign, Transported)"));
         }
@@ -118,10 +128,11 @@ impl Written {
             faults.push(Fault::new(format!("{place}.init"), problem, "remove init, or use another wiring"));
         }
         let partner = match (join.from.known(), join.to.known()) {
-            (Some(from), Some(to)) => match partner(diagram, &owner, spec, from, to) {
-                Ok(partner) => Some(partner),
+            (Some(from), Some(to)) => match partner(diagram, &owner, &place, spec, from, to) {
+                Ok(partner) => partner,
                 // The partner may be a projection that misspells a unit's name.
                 Err(_) if diagram.joins.iter().any(|join| join.is_perhaps(to, from)) => None,
+                Err(_) if diagram.doubts.cover("feedforward") => None,
                 Err(fault) => {
                     faults.push(fault.within(&place));
                     None
@@ -129,7 +140,12 @@ impl Written {
             },
             _ => None,
         };
-        if let (Some(partner), Some(map)) = (partner, spec.map.filter(|_| wiring != Some(Wiring::Inverse))) {
+        let certain = |partner: &ProjectionId| {
+            let theirs = format!("feedforward[{}].map", partner.0);
+            ![format!("{place}.map"), format!("{place}.wiring"), theirs].iter().any(|part| diagram.doubts.touch(part))
+        };
+        let own_map = spec.map.filter(|_| wiring != Some(Wiring::Inverse));
+        if let (Some(partner), Some(map)) = (partner.filter(certain), own_map) {
             let theirs = diagram.spec.feedforward[partner.0].map;
             if map != theirs && map != theirs.without_bias() {
                 let problem = format!(
@@ -165,6 +181,7 @@ fn in_words(map: LinearMap) -> String {
     let (kind, outputs) = match map {
         LinearMap::Dense { units, .. } => return format!("dense, {units} units{bias}"),
         LinearMap::Conv { channels, .. } => ("a convolution", channels),
+        LinearMap::Local { channels, .. } => ("locally connected", channels),
         LinearMap::TransposedConv { channels, .. } => ("a transposed convolution", channels),
     };
     let windows = map.window().map(|Window { kernel, stride, pad, output_pad }| {
@@ -174,14 +191,15 @@ fn in_words(map: LinearMap) -> String {
     format!("{kind} to {outputs} channels{}{bias}", windows.unwrap_or_default())
 }
 
-/// The feedforward projection that a written feedback projection answers.
+/// The feedforward projection that a written feedback projection answers; none if it is doubtful which one.
 fn partner(
     diagram: &Diagram,
     owner: &str,
+    place: &str,
     spec: &FeedbackSpec,
     from: UnitId,
     to: UnitId,
-) -> Result<ProjectionId, Fault> {
+) -> Result<Option<ProjectionId>, Fault> {
     let joining = |lower, upper| {
         let joins = diagram.joins.iter().enumerate();
         joins.filter(move |(_, join)| join.known() == Some((lower, upper))).map(|(index, _)| ProjectionId(index))
@@ -200,12 +218,14 @@ fn partner(
     match (&spec.partner, candidates.as_slice()) {
         (Some(name), _) => {
             let found = candidates.iter().find(|id| diagram.joins[id.0].name == *name).copied();
-            found.ok_or_else(|| {
+            if found.is_none() && candidates.iter().all(|id| diagram.is_certain_name(id.0)) {
                 let problem = format!("{owner}: no projection `{name}` leads from {lower} to {upper}");
-                Fault::new("partner", problem, did_you_mean(name, names))
-            })
+                return Err(Fault::new("partner", problem, did_you_mean(name, names)));
+            }
+            Ok(found)
         }
-        (None, [only]) => Ok(*only),
+        (None, [only]) => Ok(Some(*only)),
+        (None, _) if diagram.doubts.touch(&format!("{place}.partner")) => Ok(None),
         (None, several) => {
             let listed: Vec<_> = names.map(|name| format!("partner: \"{name}\"")).collect();
             let problem = format!("{owner}: {} projections lead from {lower} to {upper}", several.len());
@@ -237,12 +257,14 @@ fn repeated_partners(diagram: &Diagram, written: &[Written], faults: &mut Vec<Fa
 
 /// Which units have use for an error.
 fn wants(diagram: &Diagram, division: &Division) -> Vec<bool> {
-    let joins =
-        || diagram.joins.iter().zip(&diagram.spec.feedforward).filter_map(|(join, spec)| Some((join.units()?, spec)));
+    // A projection from who knows where may learn all the same.
+    let ends = |join: &Join| join.to.unit().filter(|to| join.sound && join.from.unit() != Some(*to));
+    let joins = || diagram.joins.iter().enumerate().filter_map(|(index, join)| Some((index, join.from, ends(join)?)));
     let mut wants = vec![false; diagram.spec.units.len()];
     let below = |wants: &[bool], from: UnitId, to: UnitId| wants[from.0] && !division.parts(from, to);
-    while let Some(((_, to), _)) = joins().find(|&((from, to), spec)| {
-        !wants[to.0] && !diagram.is_input(to) && !division.rests(to) && (spec.plastic || below(&wants, from, to))
+    while let Some((.., to)) = joins().find(|&(index, from, to)| {
+        let wanted = diagram.may_learn(index) || from.unit().is_some_and(|from| below(&wants, from, to));
+        wanted && !wants[to.0] && !diagram.is_input(to) && !division.rests(to)
     }) {
         wants[to.0] = true;
     }
@@ -298,96 +320,8 @@ fn reached(diagram: &Diagram, heads: &[UnitId], written: &[Written], feedback: &
     reached
 }
 
-/// Which ways errors take, against where they are wanted.
-struct Ways<'a> {
-    diagram: &'a Diagram<'a>,
-    division: &'a Division,
-    written: &'a [Written],
-    wants: &'a [bool],
-    reached: &'a [bool],
-}
-
-impl Ways<'_> {
-    /// What makes a written feedback projection idle, if it is.
-    fn useless(&self, written: &Written) -> Option<Fault> {
-        written.partner?;
-        let (from, to) = written.join.known()?;
-        let idle = |reason: String| format!("feedback {} carries nothing useful: {reason}", written.join.name);
-        let (upper, lower) = (self.diagram.name(from), self.diagram.name(to));
-        if self.diagram.is_input(to) {
-            let problem = idle(format!("{lower} is an input, where nothing learns"));
-            return Some(Fault::new("", problem, "remove it"));
-        }
-        // A projection into who knows where may be one that learns below.
-        if !self.wants[to.0] && !self.diagram.joins.iter().any(|join| join.to == End::Unknown) {
-            let problem = idle(format!("no projection learns in {lower} or below it"));
-            return Some(Fault::new("", problem, "remove it"));
-        }
-        // Where something that learns is left without an error, that is the fault to report.
-        (self.reached[to.0] && !self.reached[from.0] && !self.learns_into(from)).then(|| {
-            let problem = idle(format!("no error reaches {upper}"));
-            Fault::new("", problem, format!("remove it, or add {} to feedback", self.down_to(from).join(", ")))
-        })
-    }
-
-    /// Projections that are to learn from an error that never comes.
-    fn deaf(&self) -> impl Iterator<Item = Fault> {
-        let joins = self.diagram.joins.iter().zip(&self.diagram.spec.feedforward).enumerate();
-        joins.filter_map(|(index, (join, spec))| {
-            let (_, to) =
-                join.known().filter(|(_, to)| spec.plastic && !self.reached[to.0] && !self.diagram.cyclic[to.0])?;
-            if self.division.rests(to) {
-                return None;
-            }
-            let missing = self.down_to(to);
-            // None is missing here if another such fault asks for it, or if the unit is a head that gets no loss.
-            (!missing.is_empty()).then(|| {
-                let problem =
-                    format!("projection {} learns, but no feedback reaches {}", join.name, self.diagram.name(to));
-                let remedy = format!(
-                    "add {} to feedback, set plastic: false, or let a rule wire it: learning: (rule: Urf)",
-                    missing.join(", ")
-                );
-                Fault::new(format!("feedforward[{index}]"), problem, remedy)
-            })
-        })
-    }
-
-    /// The feedback that is missing to bring an error to `unit`, from where one is or where another fault asks for it.
-    fn down_to(&self, unit: UnitId) -> Vec<String> {
-        let mut missing = Vec::new();
-        let mut lower = unit;
-        for _ in self.diagram.units() {
-            let efferents = self.diagram.joins.iter().enumerate();
-            let efferents = efferents.filter(|(_, join)| {
-                join.units().is_some_and(|(from, to)| from == lower && !self.division.parts(from, to))
-            });
-            let answered = |index| self.written.iter().any(|written| written.partner == Some(ProjectionId(index)));
-            // A way that is half there is gone before a new one.
-            let Some((index, join)) = efferents.min_by_key(|(index, _)| !answered(*index)) else { break };
-            let Some((_, upper)) = join.units() else { break };
-            if !answered(index) {
-                let (from, to) = (self.diagram.name(upper), self.diagram.name(lower));
-                let alone = !is_parallel(self.diagram, join);
-                let partner = if alone { String::new() } else { format!(", partner: \"{}\"", join.name) };
-                missing.push(format!("(from: \"{from}\", to: \"{to}\", wiring: Fixed{partner})"));
-            }
-            if self.reached[upper.0] || self.learns_into(upper) {
-                break;
-            }
-            lower = upper;
-        }
-        missing
-    }
-
-    fn learns_into(&self, unit: UnitId) -> bool {
-        let mut joins = self.diagram.joins.iter().zip(&self.diagram.spec.feedforward);
-        joins.any(|(join, spec)| spec.plastic && join.known().is_some_and(|(_, to)| to == unit))
-    }
-}
-
 /// Whether other projections join the same two units in the same direction.
-fn is_parallel(diagram: &Diagram, join: &Join) -> bool {
+pub(super) fn is_parallel(diagram: &Diagram, join: &Join) -> bool {
     diagram.joins.iter().filter(|other| other.units() == join.units()).count() > 1
 }
 
@@ -404,7 +338,9 @@ fn repeated_names(diagram: &Diagram, written: &[Written], feedback: &[Feedback],
         named.extend(feedback.iter().map(|answer| answer.name.as_str()).zip(places.chain(std::iter::repeat(None))));
     }
     for (index, (name, place)) in named.iter().enumerate() {
-        let Some((_, earlier)) = named[..index].iter().find(|(other, _)| other == name) else { continue };
+        let certain = |place: &Option<String>| place.as_ref().is_none_or(|place| diagram.is_certain_name_at(place));
+        let same = named[..index].iter().find(|(other, place)| other == name && certain(place));
+        let Some((_, earlier)) = same.filter(|_| certain(place)) else { continue };
         if place.is_none() && earlier.is_none() {
             // Their partners are called alike, which is the fault.
             continue;

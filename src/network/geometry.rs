@@ -21,20 +21,22 @@ pub(super) fn units(diagram: &Diagram, faults: &mut Vec<Fault>) -> Vec<Unit> {
     for unit in &diagram.order {
         let name = diagram.name(*unit);
         shapes[unit.0] = match diagram.spec.units[unit.0] {
-            UnitSpec::Input { channels, height, width } => {
+            UnitSpec::Input { channels, height, width } if diagram.is_input(*unit) => {
                 let usable = [channels, height, width].iter().all(|size| (1..=check::LARGEST).contains(size));
                 let shape = Shape::new(channels, height, width);
                 let fits = usable && fits(shape, &format!("input {name}"), &unit_place(name), faults);
                 fits.then_some((shape, shape))
             }
-            UnitSpec::Unit { pool, .. } => {
+            unit_spec => {
                 let drives = drives(diagram, *unit, &shapes, faults);
                 let drive = agreed(diagram, *unit, &drives, faults);
+                let pool = if let UnitSpec::Unit { pool, .. } = unit_spec { pool } else { Pool::None };
                 let shapes = drive.and_then(|drive| Some((drive, pooled(name, drive, pool, faults)?)));
                 // Around a cycle, one shape would only accuse the other.
                 shapes.filter(|_| !diagram.cyclic[unit.0])
             }
         };
+        shapes[unit.0] = shapes[unit.0].filter(|_| diagram.is_certain(*unit));
     }
     let named = diagram.spec.units.iter().zip(shapes);
     let units = named.filter_map(|((name, spec), shapes)| {
@@ -60,7 +62,8 @@ fn drives(diagram: &Diagram, unit: UnitId, shapes: &[Option<(Shape, Shape)>], fa
     let mut drives = Vec::new();
     for (index, join) in diagram.joins.iter().enumerate() {
         let map = diagram.spec.feedforward[index].map;
-        let Some((from, _)) = join.known().filter(|(_, to)| *to == unit && check::is_usable(map)) else { continue };
+        let usable = check::is_usable(map) && diagram.is_certain_map(index);
+        let Some((from, _)) = join.known().filter(|(_, to)| *to == unit && usable) else { continue };
         let Some((_, pre)) = shapes[from.0] else { continue };
         let place = format!("feedforward[{index}].map");
         match map.output(pre) {

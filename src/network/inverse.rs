@@ -3,7 +3,7 @@
 //! An inverse is the mirror of a forward map: a transposed convolution has the geometry of the convolution that would
 //! turn the lower unit's activity into one of the upper unit's shape, a stride standing for the pool.
 
-use super::{Feedback, LinearMap, Network, UnitId, Wiring};
+use super::{Feedback, Init, LinearMap, Network, UnitId, Wiring};
 use crate::fault::Fault;
 use crate::kernels::Transfer;
 use crate::shape::Shape;
@@ -23,7 +23,8 @@ pub(super) fn shape(network: &mut Network, wishes: &[Wish], faults: &mut Vec<Fau
             continue;
         }
         let wish = wishes.get(index).copied().unwrap_or_default();
-        match geometry(network, &network.feedback[index], wish) {
+        let feedback = &network.feedback[index];
+        match geometry(network, feedback, wish).and_then(|map| startable(network, feedback, map)) {
             Ok(map) => {
                 let lower = network.feedback[index].to;
                 network.feedback[index].map = map;
@@ -37,6 +38,21 @@ pub(super) fn shape(network: &mut Network, wishes: &[Wish], faults: &mut Vec<Fau
             Err(fault) => faults.push(fault.within(&format!("feedback[{index}]"))),
         }
     }
+}
+
+/// `map`, unless the inverse is to start as a copy of weights that are of another shape.
+fn startable(network: &Network, feedback: &Feedback, map: LinearMap) -> Result<LinearMap, Fault> {
+    let (partner, lower) = (network.projection(feedback.partner), network.unit(feedback.to).shape);
+    let spread = matches!(partner.map, LinearMap::TransposedConv { .. });
+    let (own, theirs) = (map.weight_dims(lower), partner.map.weight_dims(lower));
+    if feedback.init != Init::Symmetric || own == theirs && !spread {
+        return Ok(map);
+    }
+    let problem = format!(
+        "inverse {} cannot start as a copy of {}: its weights are {own:?}, those are {theirs:?}",
+        feedback.name, partner.name
+    );
+    Err(Fault::new("init", problem, "use Kaiming, or leave map out"))
 }
 
 fn geometry(network: &Network, feedback: &Feedback, wish: Wish) -> Result<LinearMap, Fault> {
@@ -91,10 +107,6 @@ fn geometry(network: &Network, feedback: &Feedback, wish: Wish) -> Result<Linear
     };
     if found.output(lower.shape) == Some(upper.shape) {
         return Ok(found);
-    }
-    if wish.map.is_some() {
-        let problem = format!("{owner}: output_pad must be smaller than the stride");
-        return Err(Fault::new("map", problem, remedy(upper.shape, lower.shape)));
     }
     // Windows that a pool leaves out, or padding that only a stride of 1 undoes, ask for another geometry.
     near(upper.shape, lower.shape).map(|(kernel, stride, pad, _)| mirror(upper.shape, kernel, stride, pad)).ok_or_else(

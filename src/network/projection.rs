@@ -57,6 +57,23 @@ pub enum LinearMap {
         #[serde(default)]
         bias: bool,
     },
+    /// Locally connected: the windows of a convolution, but every position has weights of its own,
+    /// `[position row][position column][kernel row][kernel column][channel in][channel out]`.
+    Local {
+        /// Feature maps of the postsynaptic population.
+        channels: usize,
+        /// Side of the square kernel.
+        kernel: usize,
+        /// Step between neighbouring receptive fields.
+        #[serde(default = "one")]
+        stride: usize,
+        /// Zeros around each presynaptic map.
+        #[serde(default)]
+        pad: usize,
+        /// Whether each postsynaptic unit also has a bias, `[position row][position column][channel out]`.
+        #[serde(default)]
+        bias: bool,
+    },
     /// The way back of a convolution taken as a way up, so that a map grows: each presynaptic value is spread over a
     /// window of the drive. Weights are shared over space, `[channel in][channel out][row][column]`.
     TransposedConv {
@@ -98,7 +115,8 @@ impl LinearMap {
     pub fn output(self, pre: Shape) -> Option<Shape> {
         match self {
             LinearMap::Dense { units, .. } => Some(Shape::flat(units)),
-            LinearMap::Conv { channels, kernel, stride, pad, .. } => {
+            LinearMap::Conv { channels, kernel, stride, pad, .. }
+            | LinearMap::Local { channels, kernel, stride, pad, .. } => {
                 let side = |extent: usize| Some((extent + 2 * pad).checked_sub(kernel)? / stride + 1);
                 Some(Shape::new(channels, side(pre.height)?, side(pre.width)?))
             }
@@ -117,7 +135,7 @@ impl LinearMap {
     pub fn fan_in(self, pre: Shape) -> usize {
         match self {
             LinearMap::Dense { .. } => pre.len(),
-            LinearMap::Conv { kernel, .. } => pre.channels * kernel * kernel,
+            LinearMap::Conv { kernel, .. } | LinearMap::Local { kernel, .. } => pre.channels * kernel * kernel,
             LinearMap::TransposedConv { kernel, stride, .. } => pre.channels * kernel.div_ceil(stride).pow(2),
         }
     }
@@ -130,13 +148,18 @@ impl LinearMap {
         }
     }
 
-    /// Dimensions of the weights: `[out, in]`, `[out, in, kernel, kernel]`, or `[in, out, kernel, kernel]` of a
-    /// transposed convolution.
+    /// Dimensions of the weights: `[out, in]` of a dense map, `[out, in, kernel, kernel]` of a convolution,
+    /// `[in, out, kernel, kernel]` of a transposed one, `[rows, columns, kernel, kernel, in, out]` of a locally connected
+    /// map.
     pub fn weight_dims(self, pre: Shape) -> Vec<usize> {
         match self {
             LinearMap::Dense { units, .. } => vec![units, pre.len()],
             LinearMap::Conv { channels, kernel, .. } => vec![channels, pre.channels, kernel, kernel],
             LinearMap::TransposedConv { channels, kernel, .. } => vec![pre.channels, channels, kernel, kernel],
+            LinearMap::Local { channels, kernel, .. } => {
+                let (rows, columns) = self.output(pre).map_or((0, 0), |drive| (drive.height, drive.width));
+                vec![rows, columns, kernel, kernel, pre.channels, channels]
+            }
         }
     }
 
@@ -145,11 +168,22 @@ impl LinearMap {
         self.weight_dims(pre).into_iter().map(|dim| dim as u128).product()
     }
 
-    /// Postsynaptic populations that have a bias of their own: units of a dense map, maps of a convolution.
+    /// Feature maps of the drive; of a dense map, its units.
     pub fn outputs(self) -> usize {
         match self {
             LinearMap::Dense { units, .. } => units,
-            LinearMap::Conv { channels, .. } | LinearMap::TransposedConv { channels, .. } => channels,
+            LinearMap::Conv { channels, .. }
+            | LinearMap::Local { channels, .. }
+            | LinearMap::TransposedConv { channels, .. } => channels,
+        }
+    }
+
+    /// How many biases there are: one a feature map, or one a unit of a locally connected map.
+    pub fn biases(self, pre: Shape) -> usize {
+        match self {
+            _ if !self.bias() => 0,
+            LinearMap::Local { .. } => self.output(pre).map_or(0, Shape::len),
+            _ => self.outputs(),
         }
     }
 
@@ -166,9 +200,10 @@ impl LinearMap {
 
     fn bias_mut(&mut self) -> &mut bool {
         match self {
-            LinearMap::Dense { bias, .. } | LinearMap::Conv { bias, .. } | LinearMap::TransposedConv { bias, .. } => {
-                bias
-            }
+            LinearMap::Dense { bias, .. }
+            | LinearMap::Conv { bias, .. }
+            | LinearMap::Local { bias, .. }
+            | LinearMap::TransposedConv { bias, .. } => bias,
         }
     }
 
@@ -176,7 +211,9 @@ impl LinearMap {
     pub(super) fn window(self) -> Option<Window> {
         match self {
             LinearMap::Dense { .. } => None,
-            LinearMap::Conv { kernel, stride, pad, .. } => Some(Window { kernel, stride, pad, output_pad: 0 }),
+            LinearMap::Conv { kernel, stride, pad, .. } | LinearMap::Local { kernel, stride, pad, .. } => {
+                Some(Window { kernel, stride, pad, output_pad: 0 })
+            }
             LinearMap::TransposedConv { kernel, stride, pad, output_pad, .. } => {
                 Some(Window { kernel, stride, pad, output_pad })
             }
@@ -187,7 +224,7 @@ impl LinearMap {
     pub(super) fn with_window(mut self, window: Window) -> LinearMap {
         match &mut self {
             LinearMap::Dense { .. } => (),
-            LinearMap::Conv { kernel, stride, pad, .. } => {
+            LinearMap::Conv { kernel, stride, pad, .. } | LinearMap::Local { kernel, stride, pad, .. } => {
                 (*kernel, *stride, *pad) = (window.kernel, window.stride, window.pad);
             }
             LinearMap::TransposedConv { kernel, stride, pad, output_pad, .. } => {
@@ -202,7 +239,8 @@ impl LinearMap {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Init {
-    /// Uniform in +-1/sqrt(fan-in) of the forward map, weights and biases alike (kaiming uniform with a = sqrt 5).
+    /// Uniform in +-1/sqrt(fan-in) of the forward projection, weights and biases alike (kaiming uniform with a = sqrt
+    /// 5); of a sparse projection the fan-in that is expected.
     #[default]
     Kaiming,
     /// Uniform in +-`bound`.
@@ -247,12 +285,27 @@ pub struct Projection {
     pub map: LinearMap,
     /// First weights.
     pub init: Init,
+    /// The probability with which each synapse exists.
+    pub density: f32,
     /// Whether the weights learn.
     pub plastic: bool,
 }
 
+impl Projection {
+    /// Synapses that end in one postsynaptic unit, as many as are expected at the projection's density, but no fewer
+    /// than one.
+    pub fn fan_in(&self, pre: Shape) -> f32 {
+        (self.map.fan_in(pre) as f32 * self.density).max(1.0)
+    }
+
+    /// Multiply-adds of one sample, as many as are expected at the projection's density.
+    pub fn multiply_adds(&self, pre: Shape) -> u64 {
+        (self.map.multiply_adds(pre) as f64 * f64::from(self.density)).round() as u64
+    }
+}
+
 /// A feedback population of synapses: it answers one feedforward projection, from its post unit back to its pre unit,
-/// with the same geometry.
+/// with the same geometry and, where the projection is sparse, between the same pairs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Feedback {
     /// `"from->to"` (from the upper unit to the lower), or the name given in the circuit file.

@@ -10,8 +10,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 
 use super::{Init, LinearMap, Wiring};
-use crate::document::Document;
-use crate::error::{Error, Result};
+use crate::document::{Document, Doubts, Survey};
 use crate::fault::Fault;
 use crate::kernels::{Pool, Transfer};
 
@@ -67,7 +66,7 @@ pub enum UnitSpec {
 
 /// One feedforward projection of a description.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename = "Projection", deny_unknown_fields)]
 pub struct ProjectionSpec {
     /// Presynaptic unit.
     pub from: String,
@@ -81,6 +80,9 @@ pub struct ProjectionSpec {
     /// First weights.
     #[serde(default)]
     pub init: Init,
+    /// The probability with which each synapse (each weight) exists, above 0 and up to 1.
+    #[serde(default = "whole")]
+    pub density: f32,
     /// Whether the weights learn.
     #[serde(default = "yes")]
     pub plastic: bool,
@@ -88,7 +90,7 @@ pub struct ProjectionSpec {
 
 /// One feedback projection of a description.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename = "Feedback", deny_unknown_fields)]
 pub struct FeedbackSpec {
     /// The upper unit, whose error is carried.
     pub from: String,
@@ -115,6 +117,10 @@ pub struct FeedbackSpec {
     pub name: Option<String>,
 }
 
+fn whole() -> f32 {
+    1.0
+}
+
 fn yes() -> bool {
     true
 }
@@ -128,37 +134,45 @@ pub enum NetworkSource {
     File(PathBuf),
 }
 
+/// A network's description where it was found.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The description, as far as it could be read.
+    pub survey: Survey<NetworkSpec>,
+    /// The document that it was read from, if it has one of its own.
+    pub document: Option<Document>,
+}
+
 impl NetworkSource {
-    /// The description that is meant where `experiment` holds this source at `place`, and the document that it was
-    /// read from if it has one of its own. Fails if that cannot be read or holds no network; faults are rendered as in
-    /// [`Report::new`](crate::document::Report::new).
-    pub fn open(self, experiment: &Document, place: &str, coloured: bool) -> Result<(NetworkSpec, Option<Document>)> {
+    /// The description that is meant where `experiment` holds this source at `place`; `doubts` are those about the
+    /// experiment. A fault if there is no such file.
+    pub fn open(self, experiment: &Document, place: &str, doubts: &Doubts) -> Result<Opened, Fault> {
         let path = match self {
             NetworkSource::Inline(spec) => {
+                let mut faults = Vec::new();
                 // A value of one kind or another is read without its name, so that is compared here.
-                let Some(name) = experiment.value_name(place).filter(|name| *name != "Network") else {
-                    return Ok((spec, None));
-                };
-                let problem = format!("expected `Network(...)`, found `{name}(...)`");
-                let fault = experiment.locate(&Fault::new(place, problem, "write `Network`"));
-                return Err(experiment.error([fault], coloured));
+                if let Some(name) = experiment.value_name(place).filter(|name| *name != "Network") {
+                    let problem = format!("expected `Network(...)`, found `{name}(...)`");
+                    faults.push(experiment.locate(&Fault::new(place, problem, "write `Network`")));
+                }
+                let survey = Survey { description: Some(spec), faults, doubts: doubts.within(place) };
+                return Ok(Opened { survey, document: None });
             }
             NetworkSource::File(path) => path,
         };
         let path = Path::new(experiment.name()).parent().unwrap_or(Path::new("")).join(path);
         if !path.is_file() {
-            let problem = "there is no such network file";
-            let remedy = format!("{} names it: paths are relative to that file", experiment.name());
-            return Err(Error::file(path, problem, remedy));
+            let problem = format!("there is no network file {}", path.display());
+            return Err(Fault::new(place, problem, "name one; its path is relative to this file"));
         }
-        let document = Document::read(&path)?;
-        let spec = document.parse().map_err(|faults| document.error(faults, coloured))?;
-        Ok((spec, Some(document)))
+        let mut document = Document::read(&path)
+            .map_err(|error| Fault::new(place, error.to_string(), "name a file that can be read as text"))?;
+        Ok(Opened { survey: document.survey(), document: Some(document) })
     }
 }
 
 impl<'de> Deserialize<'de> for NetworkSource {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(SourceVisitor)
     }
 }
@@ -172,16 +186,16 @@ impl<'de> Visitor<'de> for SourceVisitor {
         f.write_str("`Network(...)` or the path of a file that holds one, in quotes")
     }
 
-    fn visit_str<E: de::Error>(self, path: &str) -> std::result::Result<NetworkSource, E> {
+    fn visit_str<E: de::Error>(self, path: &str) -> Result<NetworkSource, E> {
         Ok(NetworkSource::File(PathBuf::from(path)))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> std::result::Result<NetworkSource, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<NetworkSource, A::Error> {
         NetworkSpec::deserialize(MapAccessDeserializer::new(fields)).map(NetworkSource::Inline)
     }
 
     // `Network()` looks like an empty tuple.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> std::result::Result<NetworkSource, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<NetworkSource, A::Error> {
         match entries.next_element::<de::IgnoredAny>()? {
             None => Err(de::Error::missing_field("units")),
             Some(_) => Err(de::Error::invalid_type(de::Unexpected::Seq, &self)),

@@ -4,36 +4,50 @@
 use std::fmt::Write;
 
 use super::Summary;
+use crate::simulation::Epoch;
 
 const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 280.0;
-/// Left, top, width and height of the two panels.
-const CURVE: [f64; 4] = [62.0, 46.0, 280.0, 180.0];
-const BARS: [f64; 4] = [420.0, 46.0, 310.0, 180.0];
+/// Upper edge of both panels, and the space below them.
+const TOP: f64 = 46.0;
+const BELOW: f64 = 54.0;
+/// Left edge and width of each panel.
+const CURVE: [f64; 2] = [62.0, 280.0];
+const BARS: [f64; 2] = [420.0, 310.0];
+/// Height of both panels, at least, and of a bar with its words.
+const PANEL: f64 = 180.0;
+const ROW: f64 = 36.0;
+/// More epochs than this are drawn as a line without dots.
+const MOST_DOTS: usize = 60;
+
+/// Left, top, width and height.
+pub(super) type Frame = [f64; 4];
 
 impl Summary {
-    /// Draws the run: `losses` is the mean loss of a batch in each epoch.
-    pub fn picture(&self, losses: &[f64]) -> String {
+    /// Draws the run from its metrics, with a curve of its own for each block that learned after another.
+    pub fn picture(&self, epochs: &[Epoch]) -> String {
+        let mut rows = vec![
+            ("pixels".to_string(), self.pixels.test_accuracy, "#bbb"),
+            (format!("{} untrained", self.unit), self.untrained.test_accuracy, "#8aa"),
+        ];
+        rows.extend(self.learned().map(|(unit, accuracy)| {
+            let colour = if unit == self.unit { "#27a" } else { "#7ac" };
+            (format!("{unit} after learning"), accuracy.test_accuracy, colour)
+        }));
+        let panel = PANEL.max(ROW * rows.len() as f64);
+        let height = TOP + panel + BELOW;
+        let frame = |[left, width]: [f64; 2]| [left, TOP, width, panel];
         let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
-             font-size=\"12\" fill=\"#333\">\n<rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#fff\"/>\n"
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
+             font-size=\"12\" fill=\"#333\">\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n"
         );
         text(&mut svg, [CURVE[0], 26.0], "start", true, &format!("{}: mean loss of a batch", self.name));
-        curve(&mut svg, losses);
+        curves(&mut svg, frame(CURVE), epochs);
         let title = format!("linear read-out, test % ({} classes)", self.data.classes);
         text(&mut svg, [BARS[0], 26.0], "start", true, &title);
-        let unit = &self.unit;
-        bars(
-            &mut svg,
-            100.0 / self.data.classes as f64,
-            [
-                ("pixels".to_string(), self.pixels.test_accuracy, "#bbb"),
-                (format!("{unit} untrained"), self.untrained.test_accuracy, "#8aa"),
-                (format!("{unit} after learning"), self.readout.test_accuracy, "#27a"),
-            ],
-        );
+        bars(&mut svg, frame(BARS), 100.0 / self.data.classes as f64, &rows);
+        let each = if epochs.iter().any(|epoch| epoch.block.is_some()) { " a block" } else { "" };
         let note = format!(
-            "{}, {} images, {} epochs, seed {}, {:.0} pairs/s on {} threads",
+            "{}, {} images, {} epochs{each}, seed {}, {:.0} pairs/s on {} threads",
             self.data.name,
             self.data.viewed(),
             self.epochs,
@@ -41,38 +55,46 @@ impl Summary {
             self.pairs_per_s,
             self.threads
         );
-        text(&mut svg, [CURVE[0], HEIGHT - 12.0], "start", false, &note);
+        text(&mut svg, [CURVE[0], height - 12.0], "start", false, &note);
         svg.push_str("</svg>\n");
         svg
     }
 }
 
-fn curve(svg: &mut String, losses: &[f64]) {
-    let [left, top, width, height] = CURVE;
-    let most = losses.iter().copied().fold(f64::MIN_POSITIVE, f64::max) * 1.05;
+fn curves(svg: &mut String, panel: Frame, epochs: &[Epoch]) {
+    let [left, top, width, height] = panel;
+    let most = epochs.iter().map(|epoch| epoch.loss).fold(f64::MIN_POSITIVE, f64::max) * 1.05;
     let down = |loss: f64| top + height * (1.0 - loss / most);
-    frame(svg, CURVE);
+    frame(svg, panel);
     for share in [0.0, 0.5, 1.0] {
         text(svg, [left - 6.0, down(share * most) + 4.0], "end", false, &format!("{:.0}", share * most));
     }
-    let last = losses.len().max(2) as f64 - 1.0;
+    let last = epochs.len().max(2) as f64 - 1.0;
     let across = |epoch: usize| left + width * epoch as f64 / last;
-    let points: Vec<String> =
-        losses.iter().enumerate().map(|(epoch, &loss)| format!("{:.1},{:.1}", across(epoch), down(loss))).collect();
-    let _ =
-        writeln!(svg, "<polyline fill=\"none\" stroke=\"#27a\" stroke-width=\"2\" points=\"{}\"/>", points.join(" "));
-    for point in &points {
-        let (x, y) = point.split_once(',').unwrap_or_default();
-        let _ = writeln!(svg, "<circle cx=\"{x}\" cy=\"{y}\" r=\"3\" fill=\"#27a\"/>");
+    let mut first = 0;
+    for curve in epochs.chunk_by(|one, next| one.block == next.block) {
+        let points: Vec<(f64, f64)> =
+            curve.iter().enumerate().map(|(index, epoch)| (across(first + index), down(epoch.loss))).collect();
+        let line: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let _ =
+            writeln!(svg, "<polyline fill=\"none\" stroke=\"#27a\" stroke-width=\"2\" points=\"{}\"/>", line.join(" "));
+        for (x, y) in points.iter().filter(|_| epochs.len() <= MOST_DOTS) {
+            let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"#27a\"/>");
+        }
+        if let Some(block) = &curve[0].block {
+            let middle = (across(first) + across(first + curve.len() - 1)) / 2.0;
+            text(svg, [middle, top - 6.0], "middle", false, block);
+        }
+        first += curve.len();
     }
     text(svg, [left, top + height + 16.0], "start", false, "epoch 1");
-    text(svg, [left + width, top + height + 16.0], "end", false, &losses.len().to_string());
+    text(svg, [left + width, top + height + 16.0], "end", false, &epochs.len().to_string());
 }
 
-fn bars(svg: &mut String, chance: f64, rows: [(String, f64, &str); 3]) {
-    let [left, top, width, height] = BARS;
+fn bars(svg: &mut String, panel: Frame, chance: f64, rows: &[(String, f64, &str)]) {
+    let [left, top, width, height] = panel;
     let across = |percent: f64| width * percent / 100.0;
-    frame(svg, BARS);
+    frame(svg, panel);
     let x = left + across(chance);
     let _ = writeln!(
         svg,
@@ -95,14 +117,14 @@ fn bars(svg: &mut String, chance: f64, rows: [(String, f64, &str); 3]) {
     text(svg, [left + width, top + height + 16.0], "end", false, "100");
 }
 
-fn frame(svg: &mut String, [left, top, width, height]: [f64; 4]) {
+pub(super) fn frame(svg: &mut String, [left, top, width, height]: Frame) {
     let _ = writeln!(
         svg,
         "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"none\" stroke=\"#ccc\"/>"
     );
 }
 
-fn text(svg: &mut String, [x, y]: [f64; 2], anchor: &str, bold: bool, words: &str) {
+pub(super) fn text(svg: &mut String, [x, y]: [f64; 2], anchor: &str, bold: bool, words: &str) {
     let weight = if bold { " font-weight=\"bold\"" } else { "" };
     let words = words.replace('&', "&amp;").replace('<', "&lt;");
     let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{weight}>{words}</text>");

@@ -27,7 +27,8 @@ pub struct Line {
     pub view: Option<&'static str>,
     /// What happens to which shapes.
     pub detail: String,
-    /// Multiply-adds a sample; 0 for steps without synapses.
+    /// Multiply-adds a sample, as many as are expected where a density leaves it to chance; 0 for steps without
+    /// synapses.
     pub multiply_adds: u64,
 }
 
@@ -69,7 +70,8 @@ fn line(step: &Step, network: &Network) -> Line {
         let ends = network.projection(id);
         let pre = network.unit(ends.from).shape;
         let dims: Vec<String> = ends.map.weight_dims(pre).iter().map(usize::to_string).collect();
-        (ends.name.clone(), pre, network.unit(ends.to).drive, dims.join("x"), ends.map.multiply_adds(pre))
+        let sparse = if ends.density < 1.0 { format!(" (density {})", ends.density) } else { String::new() };
+        (ends.name.clone(), pre, network.unit(ends.to).drive, dims.join("x") + &sparse, ends.multiply_adds(pre))
     };
     let inverse = |id: FeedbackId| {
         let ends = network.answer(id);

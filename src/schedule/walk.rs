@@ -104,10 +104,11 @@ fn perceive(network: &Network, view: View, goals: &[UnitId], sink: &mut dyn FnMu
 /// Inverses learn: each lower unit is disturbed, its upper unit answers, and the inverse between them has to say what
 /// the disturbed activity was.
 fn undo(network: &Network, heads: &[UnitId], views: &[View], round: u32, sink: &mut dyn FnMut(Step)) {
-    let used = ancestors(network, heads);
+    // Inverses of blocks that rest, rest too.
+    let sources = sources(network, heads);
     let inverts = |id: &FeedbackId| {
         let ends = network.answer(*id);
-        ends.wiring == Wiring::Inverse && used[ends.from.index()] && network.needs_error(ends.to)
+        ends.wiring == Wiring::Inverse && sources[ends.from.index()] > 0 && carries(network, *id)
     };
     for id in network.feedback_ids().filter(inverts) {
         let ends = network.answer(id);
@@ -125,17 +126,7 @@ fn undo(network: &Network, heads: &[UnitId], views: &[View], round: u32, sink: &
 /// Errors spread from `heads`: the event is that a unit's error is complete. `first` says whether the changes of this
 /// presentation start anew or add to those of another.
 fn descend(network: &Network, view: View, heads: &[UnitId], first: Sum, sink: &mut dyn FnMut(Step)) {
-    // Feedback into a unit that has no use for an error rests.
-    let carries = |id: &FeedbackId| network.needs_error(network.answer(*id).to);
-    // Of a unit's error: how many sources it has, the loss included, and how many are still to come.
-    let mut sources = vec![0; network.units().len()];
-    let mut reached = heads.to_vec();
-    while let Some(unit) = reached.pop() {
-        sources[unit.index()] += 1;
-        if sources[unit.index()] == 1 {
-            reached.extend(network.feedback_from(unit).filter(carries).map(|id| network.answer(id).to));
-        }
-    }
+    let sources = sources(network, heads);
     let mut awaited = sources.clone();
     let mut complete = VecDeque::new();
     for &unit in heads {
@@ -149,7 +140,7 @@ fn descend(network: &Network, view: View, heads: &[UnitId], first: Sum, sink: &m
         for id in network.afferents(unit).filter(|&id| network.learns(id)) {
             sink(Step::Learn(id, view, first));
         }
-        for id in network.feedback_from(unit).filter(carries) {
+        for id in network.feedback_from(unit).filter(|&id| carries(network, id)) {
             let lower = network.answer(id).to;
             let arrived_before = sources[lower.index()] - awaited[lower.index()];
             let sum = sum(arrived_before);
@@ -163,6 +154,25 @@ fn descend(network: &Network, view: View, heads: &[UnitId], first: Sum, sink: &m
             }
         }
     }
+}
+
+/// Whether a feedback projection has a use: one into a unit that needs no error rests.
+fn carries(network: &Network, feedback: FeedbackId) -> bool {
+    network.needs_error(network.answer(feedback).to)
+}
+
+/// How many sources the error of each unit has when `heads` are told one, the loss included.
+fn sources(network: &Network, heads: &[UnitId]) -> Vec<usize> {
+    let mut sources = vec![0; network.units().len()];
+    let mut reached = heads.to_vec();
+    while let Some(unit) = reached.pop() {
+        sources[unit.index()] += 1;
+        if sources[unit.index()] == 1 {
+            let feedback = network.feedback_from(unit).filter(|&id| carries(network, id));
+            reached.extend(feedback.map(|id| network.answer(id).to));
+        }
+    }
+    sources
 }
 
 /// The first to arrive replaces what was there, the others add.

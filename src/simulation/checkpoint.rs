@@ -35,6 +35,8 @@ pub struct Found {
     pub batches: u64,
     /// The sum of their comparisons.
     pub sum: Comparison,
+    /// Multiply-adds done for them.
+    pub multiply_adds: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,17 +56,18 @@ struct FoundBits {
     loss_bits: u64,
     active: u64,
     pairs: u64,
+    multiply_adds: u64,
 }
 
 impl FoundBits {
     fn new(found: &Found) -> Self {
-        let Found { batches, sum: Comparison { loss, active, pairs } } = *found;
-        FoundBits { batches, loss_bits: loss.to_bits(), active, pairs }
+        let Found { batches, sum: Comparison { loss, active, pairs }, multiply_adds } = *found;
+        FoundBits { batches, loss_bits: loss.to_bits(), active, pairs, multiply_adds }
     }
 
     fn found(&self) -> Found {
-        let FoundBits { batches, loss_bits, active, pairs } = *self;
-        Found { batches, sum: Comparison { loss: f64::from_bits(loss_bits), active, pairs } }
+        let FoundBits { batches, loss_bits, active, pairs, multiply_adds } = *self;
+        Found { batches, sum: Comparison { loss: f64::from_bits(loss_bits), active, pairs }, multiply_adds }
     }
 }
 

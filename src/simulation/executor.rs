@@ -57,7 +57,8 @@ impl Executor<'_> {
             Step::Fire(unit, view) => state.fire(self.network, unit, view),
             Step::Store(unit) => state.store(unit),
             Step::Compare { unit, memory, .. } => {
-                found.add(state.compare(unit, memory, self.loss, self.batch.labels));
+                let stored_step = if self.network.is_aimed(memory) { self.targets.step } else { 1.0 };
+                found.add(state.compare(unit, memory, self.loss, stored_step, self.batch.labels));
             }
             Step::Gate(unit, view) => state.gate(self.network, unit, view, self.views()),
             Step::Carry(feedback, view, sum) => state.carry(self.network, feedback, view, sum),

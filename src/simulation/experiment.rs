@@ -1,22 +1,21 @@
 //! An experiment: one RON file that says all of it. Network, learning, data and views, training, read-out.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::description::{Described, Description};
 use super::run::Manifest;
 use super::staging;
-use super::{Simulation, Stage, Staging, check_input, heads, trainer};
+use super::{Published, Readout, Simulation, Stage, Staging, check_input, heads, trainer};
 use crate::data::{Dataset, Source, Views};
-use crate::document::{Document, Report};
+use crate::document::Document;
 use crate::error::{Error, Result};
-use crate::fault::{Fault, did_you_mean};
+use crate::fault::Fault;
 use crate::kernels::Isa;
 use crate::learning::Rule;
-use crate::locality::State;
 use crate::loss::Loss;
-use crate::network::{Network, NetworkSource, NetworkSpec, Teaching, UnitId, Wiring};
+use crate::network::{Block, Network, NetworkSpec, Teaching, UnitId, Wiring};
 use crate::optimizer::Optimizer;
 use crate::schedule::Passage;
 use crate::shape::Shape;
@@ -68,7 +67,7 @@ impl Default for Targets {
 }
 
 impl Targets {
-    fn faults(&self) -> Vec<Fault> {
+    pub(super) fn faults(&self) -> Vec<Fault> {
         let mut faults: Vec<Fault> =
             [Fault::unless_positive("step", self.step), Fault::unless_positive("noise", self.noise)]
                 .into_iter()
@@ -156,42 +155,6 @@ impl Default for Training {
     }
 }
 
-/// The linear classifier on frozen features.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Readout {
-    /// Unit that is read out; by default the one below the last head.
-    pub unit: Option<String>,
-    /// Times that every training image is seen.
-    pub epochs: u64,
-    /// Images of a batch.
-    pub batch: usize,
-    /// Adam's learning rate.
-    pub rate: f32,
-}
-
-impl Default for Readout {
-    fn default() -> Self {
-        Readout { unit: None, epochs: 50, batch: 500, rate: 1e-3 }
-    }
-}
-
-/// What an experiment file holds.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename = "Experiment")]
-struct Description {
-    network: NetworkSource,
-    #[serde(default)]
-    learning: Learning,
-    data: Source,
-    #[serde(default)]
-    views: Views,
-    #[serde(default)]
-    training: Training,
-    #[serde(default)]
-    readout: Readout,
-}
-
 /// An experiment that was read and found legal.
 #[derive(Debug, Clone)]
 pub struct Experiment {
@@ -239,51 +202,20 @@ impl Experiment {
         Ok(experiment)
     }
 
-    fn read(mut document: Document, base: PathBuf) -> Result<Experiment> {
-        let coloured = std::io::stderr().is_terminal();
-        let mut report = Report::new(coloured);
-        let (description, faults) = document.survey::<Description>();
-        // A network in which something is misspelt would only make noise about what follows from it.
-        let own_network = document.span("network").unwrap_or_default();
-        let misspelt = faults.iter().any(|fault| own_network.contains(&fault.span.start));
-        report.add(&document, faults);
-        let Some(description) = description else { return Err(report.into_error()) };
-        report.add(&document, description.faults().iter().map(|fault| document.locate(fault)));
-        if misspelt {
-            return Err(report.into_error());
+    /// The same experiment, changed by `assignments`; its relative paths start where they did.
+    ///
+    /// # Errors
+    /// An assignment leads nowhere, or the faults of the changed experiment.
+    pub fn changed(&self, assignments: &[String]) -> Result<Experiment> {
+        let mut document = Document::new("experiment", self.text.as_str());
+        for assignment in assignments {
+            document.set(assignment)?;
         }
-        let (spec, shared) = match description.network.clone().open(&document, "network", coloured) {
-            Ok(opened) => opened,
-            Err(error) => return Err(report.with(error)),
-        };
-        let names: Vec<&str> = spec.units.keys().map(String::as_str).collect();
-        report.add(&document, description.unknown_readout(&names).map(|fault| document.locate(&fault)));
-        report.add(&document, description.staging_faults(&spec).iter().map(|fault| document.locate(fault)));
-        let learning = &description.learning;
-        let built = Network::build(&spec, learning.teaching());
-        let network = match built {
-            Ok(network) => network,
-            Err(faults) => {
-                // What is wrong with the list of heads has no place in the network.
-                let (heads, faults): (Vec<Fault>, Vec<Fault>) =
-                    faults.into_iter().partition(|fault| fault.place.is_empty());
-                report.add(&document, heads.into_iter().map(|fault| document.locate(&fault.within("learning.heads"))));
-                match &shared {
-                    Some(shared) => report.add(shared, faults.iter().map(|fault| shared.locate(fault))),
-                    None => {
-                        let faults = faults.into_iter().map(|fault| document.locate(&fault.within("network")));
-                        report.add(&document, faults);
-                    }
-                }
-                return Err(report.into_error());
-            }
-        };
-        let unfit = heads::faults(&learning.loss, &network);
-        report.add(&document, unfit.into_iter().map(|fault| document.locate(&fault.within("learning.loss"))));
-        let readout_unit = description.readout_unit(&network);
-        report.add(&document, readout_unit.is_none().then(|| document.locate(&nothing_to_read_out())));
-        let Some(readout_unit) = readout_unit else { return Err(report.into_error()) };
-        report.finish()?;
+        Experiment::read(document, self.base.clone())
+    }
+
+    fn read(mut document: Document, base: PathBuf) -> Result<Experiment> {
+        let Described { description, spec, network, shared, readout_unit } = Description::read(&mut document)?;
         // A run keeps the whole experiment in one file.
         if let Some(shared) = shared {
             document.set(&format!("network={}", shared.text().trim()))?;
@@ -341,9 +273,20 @@ impl Experiment {
         &self.description.readout
     }
 
+    /// What was published for it, if its file cites anything.
+    pub fn published(&self) -> Option<&Published> {
+        self.description.published.as_ref()
+    }
+
     /// The unit that is read out.
     pub fn readout_unit(&self) -> UnitId {
         self.readout_unit
+    }
+
+    /// The top unit of each block, which is read out too where blocks learn apart; none otherwise.
+    pub fn block_tops(&self) -> Vec<UnitId> {
+        let apart = self.learning().staging.is_blockwise();
+        self.network.blocks().iter().filter(|_| apart).map(Block::top).collect()
     }
 
     /// Shape of a view.
@@ -359,35 +302,17 @@ impl Experiment {
     /// Reads or draws the data set; `data`, if given, is the folder to read.
     ///
     /// # Errors
-    /// As for [`Source::load`]; also if its images do not fit the network's input, the views or the batch, or if the
-    /// loss learns from labels and these do not fit the heads.
+    /// As for [`Source::load`]; also if its images do not fit the network's input, the views, the batch or the memory, or
+    /// if the loss learns from labels and these do not fit the heads.
     pub fn load_data(&self, data: Option<&Path>) -> Result<Dataset> {
         let dataset = self.description.data.load(&self.base, data)?.seen_through(self.views());
         check_input(&self.network, &dataset)?;
         heads::check_labels(&self.network, &self.learning().loss, &dataset)?;
         trainer::check(self.learning(), self.training(), self.views(), &dataset)?;
         self.check_memory(self.training().pairs)?;
+        let read_out: Vec<UnitId> = self.block_tops().into_iter().chain([self.readout_unit]).collect();
+        self.check_features(&read_out, &dataset)?;
         Ok(dataset)
-    }
-
-    /// Whether a simulation for batches of `pairs` has room in the machine's memory, as far as the system tells.
-    ///
-    /// # Errors
-    /// It has not, naming both sizes.
-    pub fn check_memory(&self, pairs: usize) -> Result<()> {
-        let keep_stored = self.stages().iter().any(|stage| stage.plan.keeps_stored(&self.network));
-        let needed = State::estimate(&self.network, pairs, keep_stored);
-        let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-            let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-            line.trim().strip_suffix("kB")?.trim().parse::<u128>().ok()
-        });
-        match free.map(|kilobytes| kilobytes * 1024) {
-            Some(free) if needed > free => Err(Error::usage(
-                format!("{pairs} pairs need about {} MB of memory, but {} MB are free", needed >> 20, free >> 20),
-                "lower training.pairs, or the units of the largest populations and projections",
-            )),
-            _ => Ok(()),
-        }
     }
 
     /// The simulation at its start.
@@ -399,77 +324,4 @@ impl Experiment {
     pub fn simulation_for(&self, isa: Isa, pairs: usize) -> Simulation {
         Simulation::on(isa, self.network.clone(), self.learning().clone(), pairs, self.training().seed)
     }
-}
-
-impl Description {
-    /// Faults of all parts but the network.
-    fn faults(&self) -> Vec<Fault> {
-        let within = |part: &'static str, faults: Vec<Fault>| faults.into_iter().map(move |fault| fault.within(part));
-        let mut faults: Vec<Fault> = within("learning.loss", self.learning.loss.faults())
-            .chain(within("learning.optimizer", self.learning.optimizer.faults()))
-            .chain(within("data", self.data.faults()))
-            .chain(within("views", self.views.faults()))
-            .collect();
-        if let Some(targets) = &self.learning.targets {
-            faults.extend(within("learning.targets", targets.faults()));
-            if !self.learning.propagates_targets() {
-                let problem = format!("the rule {} propagates no targets", self.learning.rule.name());
-                faults.push(Fault::new("learning.targets", problem, "remove targets, or use rule: Dtp"));
-            }
-        }
-        faults.extend(Training::pairs_fault(self.training.pairs));
-        if self.readout.batch == 0 {
-            faults.push(Fault::new(
-                "readout.batch",
-                "a batch of 0 images teaches nothing",
-                "use at least 1, such as 500",
-            ));
-        }
-        faults.extend(Fault::unless_positive("readout.rate", self.readout.rate));
-        faults
-    }
-
-    /// Faults of a staging by blocks that does not fit the network.
-    fn staging_faults(&self, spec: &NetworkSpec) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        if self.learning.staging.is_blockwise() {
-            if spec.blocks.is_empty() {
-                let remedy = "add blocks: [(units: [\"v1\"], head: \"h1\"), ...] to the network, or learn EndToEnd";
-                faults.push(Fault::new("learning.staging", "the network has no blocks that could learn apart", remedy));
-            }
-            if self.learning.heads.is_some() {
-                let problem = "blocks that learn apart each have a head of their own";
-                faults.push(Fault::new("learning.heads", problem, "remove heads, or learn EndToEnd"));
-            }
-        }
-        faults
-    }
-
-    /// The fault of a read-out that names no unit of the network.
-    fn unknown_readout(&self, names: &[&str]) -> Option<Fault> {
-        let name = self.readout.unit.as_deref().filter(|name| !names.contains(name))?;
-        Some(Fault::new(
-            "readout.unit",
-            format!("there is no unit {name:?}"),
-            did_you_mean(name, names.iter().copied()),
-        ))
-    }
-
-    /// The unit to read out: the one named, or the one below the last head, unless that is an input.
-    fn readout_unit(&self, network: &Network) -> Option<UnitId> {
-        if let Some(name) = &self.readout.unit {
-            return network.find(name);
-        }
-        let below = network.heads().last().and_then(|&head| network.afferents(head).last());
-        below.map(|projection| network.projection(projection).from).filter(|&unit| !network.unit(unit).input)
-    }
-}
-
-/// The fault of a network whose last head stands on an input, where nothing is learned to be read out.
-fn nothing_to_read_out() -> Fault {
-    Fault::new(
-        "readout",
-        "no unit that learns stands below the last head",
-        "name the unit to read out: readout: (unit: \"head\")",
-    )
 }

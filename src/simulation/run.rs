@@ -155,6 +155,11 @@ pub fn summary_of(run: &Path) -> PathBuf {
     run.join(SUMMARY)
 }
 
+/// Where a run directory keeps the distances of its embeddings, as numbers and as a picture, once they were measured.
+pub fn distances_of(run: &Path) -> [PathBuf; 2] {
+    [run.join(DISTANCES), run.join(DISTANCES_PICTURE)]
+}
+
 /// Whether a run was started in this folder.
 pub fn holds_run(path: &Path) -> bool {
     path.join(MANIFEST).exists()
@@ -165,10 +170,12 @@ const METRICS: &str = "metrics.jsonl";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const SUMMARY: &str = "summary.json";
 const PICTURE: &str = "result.svg";
+const DISTANCES: &str = "distances.json";
+const DISTANCES_PICTURE: &str = "distances.svg";
 const MANIFEST: &str = "run.json";
 const LOCK: &str = "run.lock";
 /// All that a run leaves but its lock; what tells most of its state goes first when a run is replaced.
-const FILES: [&str; 6] = [SUMMARY, PICTURE, METRICS, CHECKPOINT, EXPERIMENT, MANIFEST];
+const FILES: [&str; 8] = [SUMMARY, PICTURE, DISTANCES, DISTANCES_PICTURE, METRICS, CHECKPOINT, EXPERIMENT, MANIFEST];
 /// How names of files begin that are being written.
 const UNFINISHED: &str = ".synlocal-";
 

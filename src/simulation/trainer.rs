@@ -40,6 +40,8 @@ pub struct Epoch {
     pub loss: f64,
     /// Share of compared pairs whose hinge was active, 0 to 1.
     pub active: f64,
+    /// Multiply-adds that events asked for.
+    pub multiply_adds: u64,
     /// Pairs of views learned from a second, in this session's part of the epoch.
     pub pairs_per_s: f64,
     /// What each block found, where a block is drawn for each batch.
@@ -71,6 +73,10 @@ pub struct Progress {
     pub stage: usize,
     /// What the last comparison found.
     pub found: Comparison,
+    /// Mean loss of a batch in the epoch at hand, up to here.
+    pub mean_loss: f64,
+    /// Share of compared pairs whose hinge was active in the epoch at hand, 0 to 1.
+    pub active: f64,
     /// Pairs learned from a second, views included, since this session began.
     pub pairs_per_s: f64,
 }
@@ -172,6 +178,7 @@ impl<'a> Trainer<'a> {
                     return Ok(Outcome { complete: false, pairs, duration: start.elapsed() });
                 }
                 let (stage, found) = self.step(batches)?;
+                let so_far = self.found();
                 pairs += self.training.pairs as u64;
                 progress(Progress {
                     steps: self.position.epoch * batches + self.position.batch,
@@ -179,6 +186,8 @@ impl<'a> Trainer<'a> {
                     epoch: self.position.epoch + 1,
                     stage,
                     found,
+                    mean_loss: so_far.loss / self.position.batch as f64,
+                    active: so_far.active_share(),
                     pairs_per_s: pairs as f64 / start.elapsed().as_secs_f64(),
                 });
             }
@@ -196,8 +205,7 @@ impl<'a> Trainer<'a> {
     /// The figures of the epoch that ends here.
     fn epoch(&self, batches: u64, pairs_per_s: f64) -> Epoch {
         let (found, stages) = (&self.position.found, self.simulation.stages());
-        let mut sum = Comparison::default();
-        found.iter().for_each(|found| sum.add(found.sum));
+        let sum = self.found();
         let staging = self.simulation.learning().staging;
         let learned = found.iter().position(|found| found.batches > 0).filter(|_| staging == Staging::Greedy);
         let drawn = stages.iter().zip(found).filter(|_| matches!(staging, Staging::Random { .. }));
@@ -207,6 +215,7 @@ impl<'a> Trainer<'a> {
             block: learned.map(|stage| stages[stage].name.clone()),
             loss: sum.loss / batches as f64,
             active: sum.active_share(),
+            multiply_adds: found.iter().map(|found| found.multiply_adds).sum(),
             pairs_per_s,
             blocks: drawn
                 .map(|(stage, found)| BlockEpoch {
@@ -216,6 +225,13 @@ impl<'a> Trainer<'a> {
                 })
                 .collect(),
         }
+    }
+
+    /// The sum of what all stages found in the epoch at hand.
+    fn found(&self) -> Comparison {
+        let mut sum = Comparison::default();
+        self.position.found.iter().for_each(|found| sum.add(found.sum));
+        sum
     }
 
     /// Epochs of the whole run.
@@ -247,6 +263,7 @@ impl<'a> Trainer<'a> {
         let staging = self.simulation.learning().staging;
         let stage = staging.stage(stages, self.training.epochs, epoch, epoch * batches + batch, stream);
         self.simulation.enter(stage);
+        self.simulation.clear_work();
         let found = self.simulation.step(Batch { labels: &self.labels, ..Batch::views(&self.stored, &self.current) });
         if !found.loss.is_finite() {
             return Err(diverged(format!(
@@ -260,6 +277,7 @@ impl<'a> Trainer<'a> {
         self.position.found.resize(stages, Found::default());
         self.position.found[stage].batches += 1;
         self.position.found[stage].sum.add(found);
+        self.position.found[stage].multiply_adds += self.simulation.state().work().done();
         Ok((stage, found))
     }
 

@@ -76,23 +76,26 @@ impl<'a> Landscape<'a> {
         let start: Vec<f32> = self.simulation.get(name).unwrap_or_default().to_vec();
         let size = length(change).max(floor);
         let own = self.error(name, &start, change, change.to_vec())? / size;
+        // A weight of exactly 0 is a synapse that does not exist.
+        let exists = |weight: &f32| *weight != 0.0;
         // The root mean square of the slopes along random directions of length 1.
-        let usual = size / (change.len() as f64).sqrt();
+        let usual = size / (start.iter().filter(|weight| exists(weight)).count() as f64).sqrt();
         let mut errors = Vec::new();
         for _ in 0..DIRECTIONS {
-            let direction = start.iter().map(|_| f64::from(rng.normal())).collect();
-            errors.push(self.error(name, &start, change, direction)? / usual);
+            let direction = start.iter().map(|weight| if exists(weight) { f64::from(rng.normal()) } else { 0.0 });
+            errors.push(self.error(name, &start, change, direction.collect())? / usual);
         }
         self.simulation.set(name, &start)?;
         errors.sort_by(f64::total_cmp);
         Ok(largest([own, errors[DIRECTIONS / 2]].into_iter()))
     }
 
-    /// How far `change` is from the slope of the loss along `direction`, brought to length 1; 0 for no direction.
+    /// How far `change` is from the slope of the loss along `direction`, brought to length 1: 0 for a direction of no
+    /// length, and no number for one that is lost in infinities.
     fn error(&mut self, name: &str, start: &[f32], change: &[f64], direction: Vec<f64>) -> Result<f64> {
         let unit = length(&direction);
-        if unit == 0.0 {
-            return Ok(0.0);
+        if unit == 0.0 || !unit.is_finite() {
+            return Ok(unit);
         }
         let reach = length(&start.iter().map(|&weight| f64::from(weight)).collect::<Vec<_>>());
         let reach = if reach > 0.0 { reach } else { 1.0 };

@@ -150,6 +150,7 @@ fn add_head(spec: &mut NetworkSpec, whole: &Network, unit: UnitId) {
         map: LinearMap::Dense { units, bias: false },
         name: None,
         init: Init::Kaiming,
+        density: 1.0,
         plastic: true,
     });
 }

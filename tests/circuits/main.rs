@@ -1,5 +1,6 @@
 //! Networks from RON: what a sound description becomes, and what is said about each thing that can be wrong with one.
 
+mod blocks;
 mod connections;
 mod feedback;
 mod numbers;
@@ -13,23 +14,23 @@ use synlocal::network::{Network, NetworkSpec, Teaching, Wiring};
 fn read(text: &str) -> (Document, NetworkSpec) {
     let document = Document::new("net.ron", text);
     let spec = document.parse();
-    let spec = spec.unwrap_or_else(|faults| panic!("{}", document.error(faults, false)));
+    let spec = spec.unwrap_or_else(|faults| panic!("{}", document.error(faults)));
     (document, spec)
 }
 
 fn build(text: &str, wiring: Option<Wiring>) -> Network {
     let (document, spec) = read(text);
     Network::build(&spec, Teaching { wiring, ..Teaching::default() })
-        .unwrap_or_else(|faults| panic!("{}", document.error(faults.iter().map(|fault| document.locate(fault)), false)))
+        .unwrap_or_else(|faults| panic!("{}", document.error(faults.iter().map(|fault| document.locate(fault)))))
 }
 
 /// All faults of a network file, as they are shown; with the number of them.
 fn faults_of(text: &str, wiring: Option<Wiring>, heads: Option<&[&str]>) -> (String, usize) {
     let (document, spec) = read(text);
     let heads: Option<Vec<String>> = heads.map(|heads| heads.iter().map(|head| head.to_string()).collect());
-    let faults =
-        Network::build(&spec, Teaching { wiring, heads: heads.as_deref(), ..Teaching::default() }).expect_err(text);
-    (document.error(faults.iter().map(|fault| document.locate(fault)), false).to_string(), faults.len())
+    let teaching = Teaching { wiring, heads: heads.as_deref(), ..Teaching::default() };
+    let faults = Network::build(&spec, teaching).expect_err(text);
+    (document.error(faults.iter().map(|fault| document.locate(fault))).to_string(), faults.len())
 }
 
 /// The only fault of a network with these units, feedforward and feedback projections.

@@ -118,6 +118,25 @@ fn sizes_that_cannot_be_are_faults() {
             "11",
             "use kernel 10 or smaller",
         ),
+        ("Local(channels: 4, kernel: 3, stride: 0)", "projection eye->v1: stride is 0", "0", "use 1 or more"),
+        (
+            "Local(channels: 4, kernel: 3, pad: 4)",
+            "projection eye->v1: with padding 4, a kernel of 3 meets nothing but padding at the edge",
+            "4",
+            "use padding 2 or less",
+        ),
+        (
+            "Local(channels: 4, kernel: 9)",
+            "projection eye->v1: kernel 9 is larger than the 8x8 maps of eye with padding 0, 8x8",
+            "9",
+            "use kernel 8 or smaller",
+        ),
+        (
+            "Local(channels: 65536, kernel: 8, pad: 4)",
+            "projection eye->v1: has 1019215872 weights",
+            "Local(channels: 65536, kernel: 8, pad: 4)",
+            "stay below 268435456",
+        ),
         (
             "TransposedConv(channels: 4, kernel: 3, stride: 2, pad: 3)",
             "projection eye->v1: with padding 3, a kernel of 3 meets nothing but padding at the edge",
@@ -175,6 +194,16 @@ fn pools_must_fit_the_drive() {
     let units = UNITS.replace("\"head\": Unit()", "\"head\": Unit(pool: Max(2))");
     let message = fault(&units, CHAIN, "", Some(Wiring::Fixed));
     assert_says(&message, "unit head: a pool of 2x2 is larger than its drive, 1x1", "Max(2)", "leave the pool out");
+}
+
+#[test]
+fn a_density_is_a_share_of_the_synapses() {
+    for (density, shown) in [("0.0", "0"), ("1.5", "1.5"), ("-0.1", "-0.1"), ("NaN", "NaN")] {
+        let forward = CHAIN.replace("units: 10)", &format!("units: 10), density: {density}"));
+        let problem = format!("projection v2->head: its density is {shown}, which is no share of the synapses");
+        let message = fault(UNITS, &forward, "", Some(Wiring::Fixed));
+        assert_says(&message, &problem, density, "use a number above 0 and up to 1");
+    }
 }
 
 #[test]

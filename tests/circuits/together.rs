@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use proptest::prelude::*;
+use synlocal::document::Doubts;
 use synlocal::kernels::{Pool, Transfer};
 use synlocal::network::{
     BlockSpec, FeedbackSpec, Init, LinearMap, Network, NetworkSpec, ProjectionSpec, Teaching, UnitSpec, Wiring,
@@ -90,6 +91,9 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
                     bias: true,
                 }
             }),
+            (size(), size(), size(), size(), any::<bool>()).prop_map(|(channels, kernel, stride, pad, bias)| {
+                LinearMap::Local { channels, kernel, stride, pad: pad / 2, bias }
+            }),
             Just(LinearMap::Conv { channels: 3, kernel: 3, stride: 1, pad: 1, bias: false }),
         ]
     };
@@ -103,9 +107,17 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
         Just(UnitSpec::Unit { pool: Pool::None, transfer: Transfer::Linear }),
     ];
     let units = prop::collection::vec(unit, 0..6);
-    let forward = (name(), name(), map(), init(), any::<bool>(), prop::option::of(name()));
-    let forward =
-        forward.prop_map(|(from, to, map, init, plastic, name)| ProjectionSpec { from, to, map, name, init, plastic });
+    let density = prop::sample::select(&[1.0, 1.0, 1.0, 0.3, 0.0, 1.5, f32::NAN][..]);
+    let forward = (name(), name(), map(), init(), density, any::<bool>(), prop::option::of(name()));
+    let forward = forward.prop_map(|(from, to, map, init, density, plastic, name)| ProjectionSpec {
+        from,
+        to,
+        map,
+        name,
+        init,
+        density,
+        plastic,
+    });
     let wiring = prop::option::of(prop::sample::select(&[Wiring::Fixed, Wiring::Transported, Wiring::Inverse][..]));
     let optional =
         (prop::option::of(name()), prop::option::of(map()), prop::option::of(init()), prop::option::of(name()));
@@ -130,6 +142,21 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
     )
 }
 
+/// Places that a description may have.
+fn doubt() -> impl Strategy<Value = String> {
+    let lists = prop::sample::select(&["units", "feedforward", "feedback", "blocks"][..]).prop_map(str::to_string);
+    let unit = (prop::sample::select(&["a", "b", "c", "d"][..]), prop::sample::select(&["", ".pool", ".height"][..]));
+    let fields = &["", ".from", ".to", ".map", ".map.kernel", ".plastic", ".name", ".wiring", ".partner"][..];
+    let projection = (prop::sample::select(&["feedforward", "feedback"][..]), 0..5, prop::sample::select(fields));
+    let block = (0..3, prop::sample::select(&["", ".units", ".units[0]", ".head"][..]));
+    prop_oneof![
+        lists,
+        unit.prop_map(|(name, field)| format!("units[{name:?}]{field}")),
+        projection.prop_map(|(list, index, field)| format!("{list}[{index}]{field}")),
+        block.prop_map(|(index, field)| format!("blocks[{index}]{field}")),
+    ]
+}
+
 /// Sound descriptions: an input, then units that each take convolutions from any units before, and a head.
 fn sound() -> impl Strategy<Value = NetworkSpec> {
     let unit = prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..4);
@@ -150,6 +177,7 @@ fn sound() -> impl Strategy<Value = NetworkSpec> {
                     map: conv,
                     name,
                     init: Init::Kaiming,
+                    density: 1.0,
                     plastic: *plastic,
                 });
             }
@@ -221,5 +249,28 @@ proptest! {
         let places: Vec<String> = faults.into_iter().map(|fault| fault.place).collect();
         let expected: Vec<String> = spoilt.iter().map(|index| format!("feedforward[{index}].map.stride")).collect();
         prop_assert_eq!(places, expected);
+    }
+
+    #[test]
+    fn doubts_add_no_fault(
+        mut spec in description(),
+        wired in any::<bool>(),
+        blockwise in any::<bool>(),
+        doubtful in prop::collection::vec(doubt(), 1..4),
+    ) {
+        let teaching = Teaching { wiring: wired.then_some(Wiring::Fixed), blockwise, ..Teaching::default() };
+        // What may be an input or not is taken for none.
+        for (_, unit) in spec.units.iter_mut().filter(|(name, _)| doubtful.contains(&format!("units[{name:?}]"))) {
+            *unit = UnitSpec::Unit { pool: Pool::None, transfer: Transfer::Linear };
+        }
+        let faults = Network::build(&spec, teaching).err().unwrap_or_default();
+        let mut doubts = Doubts::default();
+        doubtful.iter().for_each(|place| doubts.add(place));
+        let certain = Network::examine(&spec, &doubts, teaching).expect_err("what is doubtful is no network");
+        for fault in certain {
+            // Of a network without any input, nothing is said about what drives its units.
+            let known = faults.iter().any(|known| fault.place.starts_with(&known.place) || known.place == "units");
+            prop_assert!(known && !doubts.cover(&fault.place), "{:?} by doubts about {:?}", fault, doubtful);
+        }
     }
 }

@@ -6,9 +6,9 @@ use synlocal::shape::Shape;
 
 use super::*;
 
-fn build(text: &str, wiring: Option<Wiring>) -> Network {
+pub(super) fn build(text: &str, wiring: Option<Wiring>) -> Network {
     let document = Document::new("test", text);
-    let spec: NetworkSpec = document.parse().unwrap_or_else(|faults| panic!("{}", document.error(faults, false)));
+    let spec: NetworkSpec = document.parse().unwrap_or_else(|faults| panic!("{}", document.error(faults)));
     Network::build(&spec, Teaching { wiring, ..Teaching::default() })
         .unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
 }
@@ -122,7 +122,7 @@ proptest! {
 }
 
 /// Transposed convolutions in the middle, from the input, and into a pool, with strides that leave rows over.
-const TRANSPOSED: &str = r#"Network(
+pub(super) const TRANSPOSED: &str = r#"Network(
     units: {
         "eye": Input(channels: 2, height: 7, width: 7),
         "v1": Unit(transfer: Tanh), "v2": Unit(transfer: Tanh), "v3": Unit(pool: Max(2), transfer: HardTanh), "head": Unit(),
@@ -136,16 +136,160 @@ const TRANSPOSED: &str = r#"Network(
     ],
 )"#;
 
-const SMALL: usize = 2 * 7 * 7;
+/// Locally connected maps in the middle, from the input, and into a pool, with strides that leave columns over.
+pub(super) const LOCAL: &str = r#"Network(
+    units: {
+        "eye": Input(channels: 2, height: 7, width: 7),
+        "v1": Unit(transfer: Tanh), "v2": Unit(pool: Mean(2), transfer: Tanh), "v3": Unit(transfer: Tanh), "head": Unit(),
+    },
+    feedforward: [
+        (from: "eye", to: "v1", map: Local(channels: 6, kernel: 3, pad: 1, bias: true)),
+        (from: "v1", to: "v2", map: Local(channels: 18, kernel: 3, pad: 1)),
+        (from: "eye", to: "v2", map: Conv(channels: 18, kernel: 1)),
+        (from: "v2", to: "v3", map: Local(channels: 5, kernel: 2, stride: 2, pad: 1, bias: true)),
+        (from: "v3", to: "head", map: Dense(units: 8)),
+    ],
+)"#;
+
+/// Every kind of map, sparse.
+pub(super) const SPARSE: &str = r#"Network(
+    units: {
+        "eye": Input(channels: 2, height: 7, width: 7),
+        "v1": Unit(transfer: Tanh), "v2": Unit(transfer: Tanh), "v3": Unit(transfer: Tanh), "head": Unit(transfer: Tanh),
+    },
+    feedforward: [
+        (from: "eye", to: "v1", map: Conv(channels: 20, kernel: 3, pad: 1, bias: true), density: 0.4),
+        (from: "v1", to: "v2", map: Local(channels: 9, kernel: 3, stride: 2, pad: 1, bias: true), density: 0.2),
+        (from: "v2", to: "v3", map: TransposedConv(channels: 5, kernel: 3, stride: 2, pad: 1), density: 0.7),
+        (from: "v3", to: "head", map: Dense(units: 40, bias: true), density: 0.1),
+    ],
+)"#;
+
+pub(super) const SMALL: usize = 2 * 7 * 7;
 
 #[test]
-fn transposed_convolutions_learn_the_derivative_that_finite_differences_give() {
-    let network = build(TRANSPOSED, Some(Wiring::Transported));
-    assert_steps_are_slopes(&Simulation::new(network, differentiable(Negatives::All), PAIRS, 2).unwrap(), SMALL);
+fn every_map_learns_the_derivative_that_finite_differences_give() {
+    for text in [TRANSPOSED, LOCAL, SPARSE] {
+        let network = build(text, Some(Wiring::Transported));
+        assert_steps_are_slopes(&Simulation::new(network, differentiable(Negatives::All), PAIRS, 2).unwrap(), SMALL);
+    }
+}
+
+/// A circuit of three maps; `name` stands for the kind of all but the last.
+fn chain(name: &str) -> String {
+    format!(
+        r#"Network(
+            units: {{
+                "eye": Input(channels: 2, height: 7, width: 7),
+                "v1": Unit(transfer: Tanh), "v2": Unit(pool: Mean(2), transfer: Tanh), "head": Unit(),
+            }},
+            feedforward: [
+                (from: "eye", to: "v1", map: {name}(channels: 17, kernel: 3, stride: 2, pad: 1, bias: true)),
+                (from: "v1", to: "v2", map: {name}(channels: 5, kernel: 2, pad: 1, bias: true)),
+                (from: "v2", to: "head", map: Dense(units: 8)),
+            ],
+        )"#
+    )
+}
+
+/// Weights of a convolution, and those of the locally connected map that has them at every position.
+fn at_every_position(weights: &[f32], dims: &[usize], positions: usize) -> Vec<f32> {
+    let [out, from, kernel, _] = dims[..] else { panic!("{dims:?} of a convolution") };
+    let mut local = Vec::new();
+    for _ in 0..positions {
+        for tap in 0..kernel * kernel {
+            for channel in 0..from {
+                local.extend((0..out).map(|out| weights[(out * from + channel) * kernel * kernel + tap]));
+            }
+        }
+    }
+    local
+}
+
+#[test]
+fn a_locally_connected_map_with_equal_weights_everywhere_is_a_convolution() {
+    let mut learning = learning(Rule::Bp, Optimizer::Sgd { rate: 1.0, momentum: 0.0 });
+    learning.loss = differentiable(Negatives::All).loss;
+    let new = |name: &str| {
+        Simulation::new(build(&chain(name), Some(Wiring::Transported)), learning.clone(), PAIRS, 6).unwrap()
+    };
+    let (mut conv, mut local) = (new("Conv"), new("Local"));
+    let positions = [("eye->v1", 4 * 4), ("v1->v2", 5 * 5)];
+    for tensor in conv.tensors() {
+        let values = conv.get(&tensor.name).unwrap().to_vec();
+        let at = positions.iter().find(|(name, _)| tensor.name.starts_with(name));
+        let values = match at {
+            Some((_, positions)) if tensor.name.ends_with("bias") => values.repeat(*positions),
+            Some((_, positions)) => at_every_position(&values, &tensor.dims, *positions),
+            None => values,
+        };
+        local.set(&tensor.name, &values).unwrap();
+    }
+    let before = (conv.clone(), local.clone());
+    let (stored, current) = views(0, PAIRS * SMALL);
+    let losses = [&mut conv, &mut local].map(|simulation| simulation.step(Batch::views(&stored, &current)).loss);
+    assert!((losses[0] - losses[1]).abs() < 1e-5, "{losses:?}");
+    let close = |one: &[f32], other: &[f32], what: &str| {
+        assert_eq!(one.len(), other.len(), "{what}");
+        for (a, b) in one.iter().zip(other) {
+            assert!((a - b).abs() < 1e-5, "{what}: {a} and {b}");
+        }
+    };
+    for unit in conv.network().unit_ids().skip(1) {
+        let error = |simulation: &Simulation| simulation.state().error(unit, synlocal::locality::View::Current);
+        assert!(error(&conv).iter().any(|error| *error != 0.0));
+        close(&error(&conv), &error(&local), "errors");
+    }
+    // What a shared weight learns is what all of its copies learn together.
+    for (name, positions) in positions {
+        for kind in ["weight", "bias"] {
+            let name = format!("{name}.{kind}");
+            let change = |before: &Simulation, after: &Simulation| -> Vec<f32> {
+                let values = before.get(&name).unwrap().iter().zip(after.get(&name).unwrap());
+                values.map(|(before, after)| before - after).collect()
+            };
+            let (shared, own) = (change(&before.0, &conv), change(&before.1, &local));
+            let each = own.len() / positions;
+            let together: Vec<f32> = (0..each).map(|weight| own.iter().skip(weight).step_by(each).sum()).collect();
+            let dims = conv.tensors();
+            let dims = dims.into_iter().find(|tensor| tensor.name == name).unwrap().dims;
+            let shared = if kind == "weight" { at_every_position(&shared, &dims, 1) } else { shared };
+            close(&shared, &together, &name);
+        }
+    }
+}
+
+/// Demands that fixed feedback which copies the forward weights takes the first step of back-propagation, bit by bit.
+fn assert_copies_propagate_back(text: &str, feedback: &[(&str, &str)]) {
+    let listed: String = feedback
+        .iter()
+        .map(|(from, to)| format!("(from: \"{from}\", to: \"{to}\", wiring: Fixed, init: Symmetric),"))
+        .collect();
+    let written = text.trim_end().trim_end_matches(')').to_string() + &format!("feedback: [{listed}])");
+    let new = |network| Simulation::new(network, learning(Rule::Bp, SGD), PAIRS, 3).unwrap();
+    let (mut bp, mut rf) = (new(build(text, Some(Wiring::Transported))), new(build(&written, None)));
+    let start = forward_bits(&bp);
+    assert_eq!(start, forward_bits(&rf));
+    for simulation in [&mut bp, &mut rf] {
+        let (stored, current) = views(0, PAIRS * SMALL);
+        simulation.step(Batch::views(&stored, &current));
+    }
+    assert_eq!(forward_bits(&bp), forward_bits(&rf));
+    for ((name, before), (_, after)) in start.iter().zip(forward_bits(&bp)) {
+        assert_ne!(*before, after, "{name} did not learn");
+    }
+}
+
+#[test]
+fn fixed_feedback_equal_to_the_forward_weights_is_back_propagation_through_every_map() {
+    let ways = [("head", "v3"), ("v3", "v2"), ("v2", "v1")];
+    for text in [TRANSPOSED, LOCAL, SPARSE] {
+        assert_copies_propagate_back(text, &ways);
+    }
 }
 
 /// Three steps with Adam on `threads` threads.
-fn after_steps(text: &str, rule: Rule, isa: Isa, threads: usize) -> Simulation {
+pub(super) fn after_steps(text: &str, rule: Rule, isa: Isa, threads: usize) -> Simulation {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
         let network = build(text, rule.credit().wiring());
@@ -160,7 +304,7 @@ fn after_steps(text: &str, rule: Rule, isa: Isa, threads: usize) -> Simulation {
 
 #[test]
 fn any_number_of_threads_gives_every_map_the_same_bits() {
-    for text in [TRANSPOSED] {
+    for text in [TRANSPOSED, LOCAL, SPARSE] {
         for isa in Isa::available() {
             let one = bits(&after_steps(text, Rule::Urf, isa, 1));
             assert_eq!(one, bits(&after_steps(text, Rule::Urf, isa, 2)), "{isa}");
@@ -171,7 +315,7 @@ fn any_number_of_threads_gives_every_map_the_same_bits() {
 
 #[test]
 fn instruction_sets_agree_on_every_map_to_rounding() {
-    for text in [TRANSPOSED] {
+    for text in [TRANSPOSED, LOCAL, SPARSE] {
         let step = |isa| {
             let network = build(text, Some(Wiring::Transported));
             let mut simulation = Simulation::on(isa, network, learning(Rule::Bp, SGD), PAIRS, 1);

@@ -124,22 +124,42 @@ impl Conv {
 
     /// Calls `synapse(input, weight, drive)` with the plain indices of every synapse of every sample.
     pub(crate) fn synapses(&self, mut synapse: impl FnMut(usize, usize, usize)) {
+        self.visit(|pre, [out, channel, ky, kx], _, post| {
+            let weight = (out * self.input.channels + channel) * self.kernel + ky;
+            synapse(pre, weight * self.kernel + kx, post);
+        });
+    }
+
+    /// Weights of the locally connected map with these windows.
+    pub(crate) fn local_weights(&self) -> usize {
+        self.weights() * self.drive().height * self.drive().width
+    }
+
+    /// The same for the locally connected map, whose weights are
+    /// `[position row][position column][kernel row][kernel column][channel in][channel out]`.
+    pub(crate) fn local_synapses(&self, mut synapse: impl FnMut(usize, usize, usize)) {
+        self.visit(|pre, [out, channel, ky, kx], position, post| {
+            let tap = (position * self.kernel + ky) * self.kernel + kx;
+            synapse(pre, (tap * self.input.channels + channel) * self.channels + out, post);
+        });
+    }
+
+    /// Calls `synapse(input, [channel out, channel in, kernel row, kernel column], position, drive)`.
+    fn visit(&self, mut synapse: impl FnMut(usize, [usize; 4], usize, usize)) {
         let (input, drive) = (self.input, self.drive());
         for sample in 0..self.samples {
             for out in 0..drive.channels {
-                for r in 0..drive.height {
-                    for c in 0..drive.width {
-                        let post = ((sample * drive.channels + out) * drive.height + r) * drive.width + c;
-                        for channel in 0..input.channels {
-                            for ky in 0..self.kernel {
-                                for kx in 0..self.kernel {
-                                    let y = (r * self.stride + ky).wrapping_sub(self.pad);
-                                    let x = (c * self.stride + kx).wrapping_sub(self.pad);
-                                    if y < input.height && x < input.width {
-                                        let pre = (sample * input.channels + channel) * input.height + y;
-                                        let weight = (out * input.channels + channel) * self.kernel + ky;
-                                        synapse(pre * input.width + x, weight * self.kernel + kx, post);
-                                    }
+                for (r, c) in (0..drive.height).flat_map(|r| (0..drive.width).map(move |c| (r, c))) {
+                    let position = r * drive.width + c;
+                    let post = (sample * drive.channels + out) * drive.height * drive.width + position;
+                    for channel in 0..input.channels {
+                        for ky in 0..self.kernel {
+                            for kx in 0..self.kernel {
+                                let y = (r * self.stride + ky).wrapping_sub(self.pad);
+                                let x = (c * self.stride + kx).wrapping_sub(self.pad);
+                                if y < input.height && x < input.width {
+                                    let pre = (sample * input.channels + channel) * input.height + y;
+                                    synapse(pre * input.width + x, [out, channel, ky, kx], position, post);
                                 }
                             }
                         }

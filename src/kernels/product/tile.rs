@@ -93,7 +93,7 @@ impl Strips<'_> {
         let step = PANEL.min(product.output.blocks() * LANES - panel * PANEL);
         let mut bias = [[0.0; LANES]; V];
         if let Some(values) = self.bias {
-            let values = &values[block * LANES..];
+            let values = &values[pass.bias..pass.bias + product.output.shape.channels][block * LANES..];
             for (lane, &value) in bias.as_flattened_mut().iter_mut().zip(values) {
                 *lane = value;
             }

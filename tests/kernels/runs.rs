@@ -1,0 +1,142 @@
+//! Kernels run in every way there is, and compared with plain loops.
+
+use synlocal::kernels::{Correlation, Isa, Layout, Product, Sum};
+use synlocal::shape::Shape;
+
+use crate::oracle::{Exact, UNTOUCHED, check, lay, values};
+
+/// What varies in a run besides the geometry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    pub(crate) sum: Sum,
+    pub(crate) bias: bool,
+    pub(crate) silent: bool,
+}
+
+pub(crate) const RUNS: [Run; 4] = [
+    Run { sum: Sum::Replace, bias: false, silent: false },
+    Run { sum: Sum::Replace, bias: true, silent: true },
+    Run { sum: Sum::Add, bias: true, silent: false },
+    Run { sum: Sum::Add, bias: false, silent: true },
+];
+
+/// What has a bias of its own: each channel, or each value, `[row][column][channel]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Biases {
+    Channels,
+    Values,
+}
+
+/// How many events each sample has, where that is told.
+pub(crate) type Events<'a> = Option<&'a [u32]>;
+
+/// A batch with its event counts, where every third sample is silent if so asked.
+pub(crate) fn batch(name: &str, len: usize, samples: usize, silent: bool) -> (Vec<f32>, Option<Vec<u32>>) {
+    let mut plain = values(name, len * samples);
+    if !silent {
+        return (plain, None);
+    }
+    let mut events = vec![len as u32; samples];
+    for sample in (0..samples).step_by(3) {
+        plain[sample * len..(sample + 1) * len].fill(0.0);
+        events[sample] = 0;
+    }
+    (plain, Some(events))
+}
+
+/// Runs a product as `run` says and compares it with the sum over `synapses`, which are called with indices
+/// (input, weight, output).
+pub(crate) fn check_product(
+    what: &str,
+    product: &Product,
+    (input, output): (Layout, Layout),
+    (weights, samples): (usize, usize),
+    biases: Biases,
+    run: Run,
+    synapses: impl Fn(&mut dyn FnMut(usize, usize, usize)),
+) {
+    let (x, events) = batch("input", input.shape.len(), samples, run.silent);
+    let weights = values("weights", weights);
+    let Shape { channels, height, width } = output.shape;
+    let pixels = height * width;
+    let bias = match biases {
+        Biases::Channels => values("bias", channels),
+        Biases::Values => values("bias", channels * pixels),
+    };
+    let before = values("before", output.shape.len() * samples);
+
+    let mut expected = vec![Exact::default(); before.len()];
+    for (index, expected) in expected.iter_mut().enumerate() {
+        if run.sum == Sum::Add {
+            expected.add(f64::from(before[index]));
+        }
+        if run.bias {
+            let channel = index / pixels % channels;
+            expected.add(f64::from(match biases {
+                Biases::Channels => bias[channel],
+                Biases::Values => bias[index % pixels * channels + channel],
+            }));
+        }
+    }
+    synapses(&mut |pre, weight, post| expected[post].add(f64::from(x[pre]) * f64::from(weights[weight])));
+
+    let mut packed = vec![f32::NAN; product.packed_len()];
+    product.pack(&weights, &mut packed);
+    let x = lay(input, &x, 0.0);
+    for isa in Isa::available() {
+        let mut got = match run.sum {
+            Sum::Add => lay(output, &before, UNTOUCHED),
+            Sum::Replace => lay(output, &vec![f32::NAN; before.len()], UNTOUCHED),
+        };
+        let bias = run.bias.then_some(&bias[..]);
+        product.run(isa, &packed, &x, events.as_deref(), bias, run.sum, &mut got);
+        check(&format!("{what} on {isa}, {run:?}"), output, &got, &expected, UNTOUCHED);
+        if run.silent {
+            let mut unskipped = match run.sum {
+                Sum::Add => lay(output, &before, UNTOUCHED),
+                Sum::Replace => lay(output, &vec![f32::NAN; before.len()], UNTOUCHED),
+            };
+            product.run(isa, &packed, &x, None, bias, run.sum, &mut unskipped);
+            assert!(*got == *unskipped, "{what} on {isa}: skipping silent samples changes bits");
+        }
+    }
+}
+
+/// Runs a correlation, which is called with (instruction set, input, error, events, change), and compares it with the
+/// sum over `synapses`.
+pub(crate) fn check_correlation(
+    what: &str,
+    correlate: impl Fn(Isa, &[f32], &[f32], Events, &mut [f32]),
+    (input, error): (Layout, Layout),
+    (weights, samples): (usize, usize),
+    silent: bool,
+    synapses: impl Fn(&mut dyn FnMut(usize, usize, usize)),
+) {
+    let x = values("input", input.shape.len() * samples);
+    let (e, events) = batch("error", error.shape.len(), samples, silent);
+    let before = values("change", weights);
+    let mut expected: Vec<Exact> = vec![Exact::default(); weights];
+    for (expected, &before) in expected.iter_mut().zip(&before) {
+        expected.add(f64::from(before));
+    }
+    synapses(&mut |pre, weight, post| expected[weight].add(f64::from(x[pre]) * f64::from(e[post])));
+    let (x, e) = (lay(input, &x, 0.0), lay(error, &e, 0.0));
+    for isa in Isa::available() {
+        let mut change = before.clone();
+        correlate(isa, &x, &e, events.as_deref(), &mut change);
+        for (index, (&got, expected)) in change.iter().zip(&expected).enumerate() {
+            assert!(expected.holds(got), "{what} on {isa}: weight {index} is {got}, expected {expected:?}");
+        }
+        let mut unskipped = before.clone();
+        correlate(isa, &x, &e, None, &mut unskipped);
+        assert!(change == unskipped, "{what} on {isa}: skipping silent samples changes bits");
+    }
+}
+
+/// A correlation as [`check_correlation`] calls it, with scratch that holds nothing of use.
+pub(crate) fn scratched(correlation: &Correlation, samples: usize) -> impl Fn(Isa, &[f32], &[f32], Events, &mut [f32]) {
+    move |isa, input, error, events, change| {
+        let mut scratch = vec![f32::NAN; correlation.scratch_len(samples)];
+        correlation.run(isa, input, error, events, &mut scratch, change);
+    }
+}

@@ -1,0 +1,79 @@
+//! The read-out: how much of a unit it takes, and whether that has room.
+
+use std::path::Path;
+
+use synlocal::evaluate::read_out_unit;
+use synlocal::kernels::Isa;
+use synlocal::shape::Shape;
+use synlocal::simulation::{Experiment, Readout};
+
+fn load(network: &str, set: &[&str]) -> Experiment {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("networks").join(network);
+    let set: Vec<String> = set.iter().map(|set| set.to_string()).collect();
+    Experiment::load(&file, &set).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn large_maps_are_pooled_as_little_as_will_do() {
+    let conv6 = load("conv6-gll-bp.ron", &[]);
+    let features = |readout: &Readout| -> Vec<usize> {
+        let tops = conv6.block_tops();
+        tops.iter().map(|top| readout.pooled(conv6.network().unit(*top).shape).len()).collect()
+    };
+    // 32 maps of 32x32, 32 of 16x16, 64 of 16x16, 64 of 8x8, 512 of 4x4.
+    assert_eq!(features(conv6.readout()), [8192, 8192, 4096, 4096, 8192]);
+    let pool = |side| Readout { pool: Some(side), ..Readout::default() };
+    assert_eq!(features(&pool(1)), [32768, 8192, 16384, 4096, 8192]);
+    assert_eq!(features(&pool(3)), [3200, 800, 1600, 256, 512], "whole windows alone count");
+    assert_eq!(features(&pool(99)), [32, 32, 64, 64, 512], "no window is larger than a map");
+    assert_eq!(Readout::default().pooled(Shape::flat(70_000)), Shape::flat(70_000), "what has no maps stays");
+}
+
+#[test]
+fn a_pooled_read_out_finds_what_it_finds_in_a_unit_that_pools() {
+    // The unit "mean" hands on what "v1" does, each value through a synapse of weight 1, and pools it itself.
+    let network = r#"network=Network(
+        units: {
+            "retina": Input(channels: 3, height: 32, width: 32), "v1": Unit(pool: Max(4), transfer: HardTanh),
+            "mean": Unit(pool: Mean(2)), "head": Unit(),
+        },
+        feedforward: [
+            (from: "retina", to: "v1", map: Conv(channels: 4, kernel: 3, pad: 1)),
+            (from: "v1", to: "mean", map: Conv(channels: 4, kernel: 1), plastic: false),
+            (from: "mean", to: "head", map: Dense(units: 8)),
+        ],
+    )"#;
+    let experiment =
+        load("quickstart.ron", &[network, "data=Objects(images: 200, test_images: 100)", "training.pairs=50"]);
+    let dataset = experiment.load_data(None).unwrap();
+    let mut simulation = experiment.simulation(Isa::best());
+    let identity: Vec<f32> = (0..16).map(|synapse| if synapse % 5 == 0 { 1.0 } else { 0.0 }).collect();
+    simulation.set("v1->mean.weight", &identity).unwrap();
+    let mut read = |unit: &str, pool| {
+        let unit = experiment.network().find(unit).unwrap();
+        let settings = Readout { pool: Some(pool), epochs: 5, ..Readout::default() };
+        read_out_unit(&mut simulation, unit, &dataset, &settings, 1, &mut |_| Ok(())).unwrap()
+    };
+    assert_eq!(read("v1", 2), read("mean", 1));
+    assert_ne!(read("v1", 2), read("v1", 1));
+}
+
+#[test]
+fn features_that_have_no_room_are_refused_before_training() {
+    let images = load("quickstart.ron", &["data=Objects(images: 1500, test_images: 500)"]).load_data(None).unwrap();
+    let wide = ["readout.pool=1", "network.feedforward[0].map.channels=65536", "network.units[\"v1\"].pool=None"];
+    let experiment = load("quickstart.ron", &wide);
+    let v1 = experiment.network().find("v1").unwrap();
+    let refused = experiment.check_features(&[v1], &images).unwrap_err().to_string();
+    let what = format!("reading v1 out, with {} features of each of 2000 images", 65536 * 32 * 32);
+    assert!(refused.contains(&what) && refused.contains("readout: (pool: 4)"), "{refused}");
+}
+
+#[test]
+fn a_pool_of_nothing_is_a_fault() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("networks/quickstart.ron");
+    let message = Experiment::load(&file, &["readout.pool=0".to_string()]).unwrap_err().to_string();
+    for words in ["windows of 0x0 have no mean", "use at least 1"] {
+        assert!(message.contains(words), "{message}");
+    }
+}
