@@ -29,7 +29,7 @@
 //! | [`cli`] | words |
 //! | [`table`] | series of runs |
 //! | [`session`] | runs |
-//! | [`evaluate`], [`distances`], [`verify`], [`report`] | judgement |
+//! | [`evaluate`], [`distances`], [`instruments`], [`verify`], [`report`] | judgement |
 //! | [`simulation`] (and [`data`]) | time |
 //! | [`schedule`] | order |
 //! | [`learning`] | plasticity |
@@ -45,6 +45,7 @@ pub mod document;
 pub mod error;
 pub mod evaluate;
 pub mod fault;
+pub mod instruments;
 pub mod kernels;
 pub mod learning;
 pub mod locality;

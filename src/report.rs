@@ -1,6 +1,7 @@
 //! Results for people and machines: the summary of a run, the figures of a speed measurement, and their tables.
 
 mod distances;
+mod instruments;
 mod ladder;
 mod picture;
 mod speed;
@@ -11,6 +12,7 @@ pub use distances::DistanceReport;
 pub use ladder::ladder_table;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+pub use instruments::instruments_picture;
 use serde::{Deserialize, Serialize};
 pub use speed::{BlockSpeed, EdgeWork, Speed, StepSpeed};
 
@@ -49,6 +51,9 @@ pub struct Summary {
     pub multiply_adds: f64,
     /// Mean loss of a batch in the last epoch; none without training.
     pub loss: Option<f64>,
+    /// Heads whose embeddings had collapsed when instruments last looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collapsed: Vec<String>,
     /// The unit that was read out.
     pub unit: String,
     /// Read-out of the trained encoder.
@@ -163,7 +168,14 @@ impl Summary {
         let floors = [(format!("{} untrained", self.unit), &self.untrained), ("pixels".to_string(), &self.pixels)];
         let table = accuracies(&learned.chain(floors).collect::<Vec<_>>());
         let gain = self.readout.test_accuracy - self.untrained.test_accuracy;
-        format!("{table}\n{} of {}: learning added {gain:+.2} points to the untrained encoder", self.name, self.data)
+        let collapsed = match self.collapsed.as_slice() {
+            [] => String::new(),
+            heads => format!("\ncollapsed: the embeddings of {} no longer tell images apart", heads.join(", ")),
+        };
+        format!(
+            "{table}\n{} of {}: learning added {gain:+.2} points to the untrained encoder{collapsed}",
+            self.name, self.data
+        )
     }
 }
 

@@ -27,7 +27,9 @@
 //! ```
 
 mod metrics;
+mod panel;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::fs;
 use std::ops::ControlFlow;
@@ -35,12 +37,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use metrics::Metrics;
+use panel::Panel;
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluate::{Accuracy, Features, read_out, read_out_unit};
+use crate::instruments::Recording;
 use crate::kernels::Isa;
-use crate::report::{BlockReadout, Summary};
+use crate::network::UnitId;
+use crate::report::{BlockReadout, Summary, instruments_picture};
 use crate::simulation::{
     Experiment, Manifest, Position, Progress, RunDirectory, Simulation, Trainer, holds_run, read_manifest, summary_of,
     write_atomically, write_json,
@@ -96,6 +101,11 @@ impl From<&Summary> for Floors {
 pub enum Stage {
     /// A learning step was done.
     Training(Progress),
+    /// The instruments found that embeddings have collapsed; told once of each head.
+    Collapsed {
+        /// The unit whose activity they are.
+        head: UnitId,
+    },
     /// So many epochs of a read-out were done. 0 comes first, before features are computed.
     ReadOut {
         /// What is read out.
@@ -218,13 +228,20 @@ impl Session {
             _ => Position::default(),
         };
         let metrics = Metrics::of(&self.directory);
-        metrics.forget_after(position.epoch)?;
+        metrics.forget_after(&position, simulation.state().updates())?;
         let training = self.experiment.training().clone();
         let mut trainer = Trainer::new(simulation, &self.dataset, *self.experiment.views(), training, position)?;
         let stop = AtomicBool::new(false);
-        trainer.run(
+        let news = RefCell::new(Vec::new());
+        let mut panel = Panel::new(&self.experiment, self.isa, &metrics, &news);
+        trainer.run_taking(
             &stop,
-            &mut |progress| stop.store(watch(Stage::Training(progress)).is_break(), Ordering::Relaxed),
+            &mut |simulation, batch, step| panel.take(simulation, batch, step),
+            &mut |progress| {
+                let stages = news.take().into_iter().chain([Stage::Training(progress)]);
+                let stops = stages.map(&mut *watch).filter(ControlFlow::is_break).count() > 0;
+                stop.store(stops, Ordering::Relaxed);
+            },
             &mut |trainer, epoch| {
                 metrics.append(&epoch)?;
                 self.save(trainer)
@@ -295,7 +312,7 @@ impl Session {
                 },
             },
         };
-        let epochs = metrics.epochs()?;
+        let (epochs, recordings) = metrics.read()?;
         // The images that are left after the last whole batch of an epoch rest.
         let pairs_an_epoch = (dataset.viewed().len() / training.pairs * training.pairs) as f64;
         // Metrics can lack epochs that a killed process wrote, and rates those that it had done: the others stand for
@@ -317,6 +334,7 @@ impl Session {
             multiply_adds: mean(multiply_adds.collect()),
             pairs_per_s: median(epochs.iter().map(|epoch| epoch.pairs_per_s).collect()),
             loss: epochs.last().map(|epoch| epoch.loss),
+            collapsed: Recording::collapsed_at_last(&recordings),
             unit: experiment.network().unit(unit).name.clone(),
             readout,
             blocks,
@@ -325,6 +343,10 @@ impl Session {
             pixels,
         };
         write_atomically(&self.directory.picture(), summary.picture(&epochs).as_bytes())?;
+        if !recordings.is_empty() {
+            let picture = instruments_picture(&summary.name, &recordings);
+            write_atomically(&self.directory.instruments(), picture.as_bytes())?;
+        }
         // The summary comes last: with it, the run is complete.
         write_json(&self.directory.summary(), &summary)?;
         Ok(summary)

@@ -5,6 +5,7 @@ mod description;
 mod executor;
 mod experiment;
 mod heads;
+mod instruments;
 mod memory;
 mod published;
 mod readout;
@@ -14,6 +15,7 @@ mod trainer;
 
 pub use checkpoint::{Found, Position};
 pub use experiment::{Experiment, Learning, Targets, Training};
+pub use instruments::Instruments;
 pub use published::Published;
 pub use readout::Readout;
 pub use run::{
@@ -21,7 +23,7 @@ pub use run::{
 };
 pub(crate) use run::{write_atomically, write_json};
 pub use staging::{Draw, Stage, Staging};
-pub use trainer::{BlockEpoch, Epoch, Outcome, Progress, Trainer};
+pub use trainer::{BlockEpoch, Epoch, Outcome, Progress, Take, Trainer};
 
 pub use executor::Batch;
 use executor::Executor;
@@ -29,7 +31,7 @@ use executor::Executor;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
-use crate::locality::{Provision, State, Tensor, View};
+use crate::locality::{Provision, Slot, State, Tensor, View};
 use crate::loss::Comparison;
 use crate::network::{Network, UnitId};
 use crate::schedule::{Passage, Plan, Step, walk};
@@ -96,6 +98,11 @@ impl Simulation {
     pub fn enter(&mut self, stage: usize) {
         assert!(stage < self.stages.len(), "stage {stage} of {}", self.stages.len());
         self.stage = stage;
+    }
+
+    /// The number of the stage that learns.
+    pub fn stage(&self) -> usize {
+        self.stage
     }
 
     /// Everything that changes.
@@ -185,6 +192,21 @@ impl Simulation {
                 Err(Error::usage(format!("the network has no {name}"), format!("it has {}", names.join(", "))))
             }
         }
+    }
+
+    /// The weights and biases of all feedforward projections, for [`Simulation::set_all`] of a simulation of the same
+    /// ones.
+    pub fn forward_weights(&self) -> impl Iterator<Item = (Slot, &[f32])> {
+        let slots = self.network.projection_ids().flat_map(|id| [Slot::Weight(id), Slot::Bias(id)]);
+        slots.map(|slot| (slot, self.state.values(slot)))
+    }
+
+    /// Overwrites lasting vectors.
+    ///
+    /// # Errors
+    /// As for [`State::set`].
+    pub fn set_all<'a>(&mut self, vectors: impl IntoIterator<Item = (Slot, &'a [f32])>) -> Result<()> {
+        self.state.set(vectors)
     }
 
     /// A lasting vector by name, as for [`Simulation::set`].

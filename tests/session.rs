@@ -82,7 +82,7 @@ fn a_watcher_is_told_of_every_step_and_every_epoch_of_the_read_outs() {
         .iter()
         .map(|stage| match *stage {
             Stage::ReadOut { of, epoch, epochs } => (of, epoch, epochs),
-            Stage::Training(progress) => panic!("{progress:?} after training was done"),
+            other => panic!("{other:?} after training was done"),
         })
         .collect();
     let expected = [Subject::Trained, Subject::Untrained, Subject::Pixels]

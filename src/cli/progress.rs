@@ -13,6 +13,8 @@ pub(super) struct Bars {
     shown: Option<Bar>,
     /// The blocks, where one learns after the other.
     blocks: Vec<String>,
+    /// The units, by place in the network.
+    units: Vec<String>,
 }
 
 #[derive(PartialEq)]
@@ -27,7 +29,8 @@ impl Bars {
         bar.set_style(style("{bar:24} {msg}, {elapsed} gone, {eta} left"));
         let greedy = experiment.learning().staging == Staging::Greedy;
         let blocks = experiment.stages().into_iter().filter(|_| greedy).map(|stage| stage.name).collect();
-        Bars { bar, shown: None, blocks }
+        let units = experiment.network().units().iter().map(|unit| unit.name.clone()).collect();
+        Bars { bar, shown: None, blocks, units }
     }
 
     /// Shows where a session stands: of training, the block that learns, mean loss of the epoch so far, share of active
@@ -59,6 +62,12 @@ impl Bars {
                     let said = format!("{block}has learned: loss {:.1} in its last epoch", progress.mean_loss);
                     self.bar.suspend(|| warn(&said));
                 }
+            }
+            Stage::Collapsed { head } => {
+                let head = &self.units[head.index()];
+                let said =
+                    format!("collapsed: the embeddings of {head} no longer tell images apart; see metrics.jsonl");
+                self.bar.suspend(|| warn(&said));
             }
             Stage::ReadOut { of, epoch, epochs } => {
                 if self.shown.replace(Bar::ReadOut(of)) != Some(Bar::ReadOut(of)) {

@@ -2,6 +2,7 @@
 
 use super::{State, View};
 use crate::error::{Error, Result};
+use crate::kernels::Layout;
 use crate::network::{FeedbackId, Network, ProjectionId, UnitId};
 use crate::optimizer::Optimizer;
 
@@ -177,6 +178,33 @@ impl State {
         self.plain(&population.trace(view).error, population.error_layout)
     }
 
+    /// Activity of a unit over the batch at hand as it lies in memory, sample after sample; spare lanes and halo are 0.
+    pub fn laid_out_activity(&self, unit: UnitId, view: View) -> (&[f32], Layout) {
+        let population = &self.units[unit.0];
+        (&population.trace(view).activity[..self.samples * population.layout.sample()], population.layout)
+    }
+
+    /// The packet of a unit over the batch at hand, `[sample][channel][row][column]` of its drive: its error, gated, as
+    /// its synapses see it; empty for a unit that needs none.
+    pub fn packet(&self, unit: UnitId, view: View) -> Vec<f32> {
+        let population = &self.units[unit.0];
+        self.plain(&population.trace(view).packet, population.packet_layout)
+    }
+
+    /// Events of a unit, that is, values of its packet which are not 0, for each sample of the batch at hand; empty for
+    /// a unit that needs no error.
+    pub fn events(&self, unit: UnitId, view: View) -> &[u32] {
+        let events = &self.units[unit.0].trace(view).events;
+        &events[..self.samples.min(events.len())]
+    }
+
+    /// The embeddings that a unit keeps of the stored view, `[sample][unit]`; empty for a unit that keeps none.
+    pub fn memory(&self, unit: UnitId) -> &[f32] {
+        let population = &self.units[unit.0];
+        let kept = self.samples * population.layout.shape.len();
+        &population.memory[..kept.min(population.memory.len())]
+    }
+
     /// The change at hand of a learned inverse, weights then biases; empty for other feedback.
     pub fn inverse_change(&self, feedback: FeedbackId) -> &[f32] {
         self.feedback[feedback.0].inverse.as_ref().map_or(&[], |inverse| &inverse.change)
@@ -187,7 +215,7 @@ impl State {
         self.forward[projection.0].plasticity.as_ref().map_or(&[], |plasticity| &plasticity.change)
     }
 
-    fn plain(&self, samples: &[f32], layout: crate::kernels::Layout) -> Vec<f32> {
+    fn plain(&self, samples: &[f32], layout: Layout) -> Vec<f32> {
         if samples.is_empty() {
             return Vec::new();
         }

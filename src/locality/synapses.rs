@@ -1,5 +1,7 @@
 //! The synapses of one projection: weights, the kernels that use them, and what they need to learn.
 
+use serde::{Deserialize, Serialize};
+
 use super::connectome::Connectome;
 use super::inverse::Inverse;
 use super::pathway::Pairing;
@@ -54,7 +56,7 @@ pub(super) struct FeedbackSynapses {
 }
 
 /// Multiply-adds of one projection in one verb.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Work {
     /// Computed.
     pub done: u64,
@@ -68,6 +70,11 @@ impl Work {
         let active = events.iter().filter(|&&count| count > 0).count() as u64;
         self.done += active * each;
         self.skipped += (events.len() as u64 - active) * each;
+    }
+
+    /// What was counted since the count was `earlier`.
+    pub fn since(self, earlier: Work) -> Work {
+        Work { done: self.done - earlier.done, skipped: self.skipped - earlier.skipped }
     }
 }
 

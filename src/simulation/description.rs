@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::experiment::{Learning, Training};
 use super::heads;
+use super::instruments::{self, Instruments};
 use super::{Published, Readout};
 use crate::data::{Source, Views};
 use crate::document::{Document, Doubts, Report, Survey};
@@ -27,6 +28,8 @@ pub(super) struct Description {
     pub(super) readout: Readout,
     #[serde(default)]
     pub(super) published: Option<Published>,
+    #[serde(default)]
+    pub(super) instruments: Option<Instruments>,
 }
 
 /// An experiment without faults.
@@ -34,10 +37,15 @@ pub(super) struct Described {
     pub(super) description: Description,
     pub(super) spec: NetworkSpec,
     pub(super) network: Network,
+    /// The same as back-propagation would wire it, if instruments set it against that.
+    pub(super) reference: Option<Network>,
     /// The network's own document, if it has one.
     pub(super) shared: Option<Document>,
     pub(super) readout_unit: UnitId,
 }
+
+/// A network's description, the network, its counterpart under back-propagation, and its own document.
+type Built = (NetworkSpec, Network, Option<Network>, Option<Document>);
 
 impl Description {
     /// Reads an experiment file and, if it names one, its network file.
@@ -51,7 +59,7 @@ impl Description {
         let Some(description) = description else { return Err(report.into_error()) };
         report.add(document, description.faults(&doubts).iter().map(|fault| document.locate(fault)));
         let built = description.network(document, &doubts, &mut report);
-        let Some((spec, network, shared)) = built else { return Err(report.into_error()) };
+        let Some((spec, network, reference, shared)) = built else { return Err(report.into_error()) };
         if !doubts.touch("learning.loss") && !doubts.touch("learning.heads") {
             let unfit = heads::faults(&description.learning.loss, &network);
             report.add(document, unfit.into_iter().map(|fault| document.locate(&fault.within("learning.loss"))));
@@ -62,7 +70,7 @@ impl Description {
         }
         let Some(readout_unit) = readout_unit else { return Err(report.into_error()) };
         report.finish()?;
-        Ok(Described { description, spec, network, shared, readout_unit })
+        Ok(Described { description, spec, network, reference, shared, readout_unit })
     }
 
     /// Faults of all parts but the network.
@@ -88,18 +96,14 @@ impl Description {
         faults.extend(Training::pairs_fault(self.training.pairs));
         let published = self.published.as_ref().map_or_else(Vec::new, Published::faults);
         faults.extend(within("published", published));
+        faults.extend(self.instruments.and_then(Instruments::fault));
         faults.retain(|fault| !doubts.touch(&fault.place));
         faults
     }
 
-    /// The network with its description, and the document that it was read from if it has one of its own. None if anything about it is
-    /// wrong or doubtful; what is wrong goes into the report.
-    fn network(
-        &self,
-        document: &Document,
-        doubts: &Doubts,
-        report: &mut Report,
-    ) -> Option<(NetworkSpec, Network, Option<Document>)> {
+    /// The network with its description and its counterpart, and the document that it was read from if it has one of
+    /// its own. None if anything about it is wrong or doubtful; what is wrong goes into the report.
+    fn network(&self, document: &Document, doubts: &Doubts, report: &mut Report) -> Option<Built> {
         if doubts.cover("network") {
             return None;
         }
@@ -127,7 +131,13 @@ impl Description {
         report.add(home, survey.faults);
         let placed = |fault: Fault| if shared.is_some() { fault } else { fault.within("network") };
         report.add(home, faults.into_iter().map(|fault| home.locate(&placed(fault))));
-        network.map(|network| (spec, network, shared))
+        let network = network?;
+        let reference = self.instruments.map(|_| instruments::reference(&spec, &self.learning)).transpose();
+        let reference = reference.unwrap_or_else(|faults| {
+            report.add(document, faults.iter().map(|fault| document.locate(fault)));
+            None
+        });
+        Some((spec, network, reference, shared))
     }
 
     /// What the learning asks of the network. Where that is doubtful, what asks for nothing; and what the network may

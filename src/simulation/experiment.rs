@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::description::{Described, Description};
+use super::instruments::{self, Instruments};
 use super::run::Manifest;
 use super::staging;
 use super::{Published, Readout, Simulation, Stage, Staging, check_input, heads, trainer};
@@ -161,6 +162,7 @@ pub struct Experiment {
     description: Description,
     spec: NetworkSpec,
     network: Network,
+    reference: Option<Network>,
     readout_unit: UnitId,
     text: String,
     base: PathBuf,
@@ -215,12 +217,14 @@ impl Experiment {
     }
 
     fn read(mut document: Document, base: PathBuf) -> Result<Experiment> {
-        let Described { description, spec, network, shared, readout_unit } = Description::read(&mut document)?;
+        let Described { description, spec, network, reference, shared, readout_unit } =
+            Description::read(&mut document)?;
         // A run keeps the whole experiment in one file.
         if let Some(shared) = shared {
             document.set(&format!("network={}", shared.text().trim()))?;
         }
-        Ok(Experiment { text: document.text().to_string(), description, spec, network, readout_unit, base })
+        let text = document.text().to_string();
+        Ok(Experiment { description, spec, network, reference, readout_unit, text, base })
     }
 
     /// The whole experiment as RON, network included.
@@ -278,6 +282,11 @@ impl Experiment {
         self.description.published.as_ref()
     }
 
+    /// The instruments, if it has any.
+    pub fn instruments(&self) -> Option<Instruments> {
+        self.description.instruments
+    }
+
     /// The unit that is read out.
     pub fn readout_unit(&self) -> UnitId {
         self.readout_unit
@@ -318,6 +327,13 @@ impl Experiment {
     /// The simulation at its start.
     pub fn simulation(&self, isa: Isa) -> Simulation {
         self.simulation_for(isa, self.training().pairs)
+    }
+
+    /// What instruments set a rule against: the simulation at its start as back-propagation teaches it, whose changes
+    /// stand where updates would. None without instruments.
+    pub fn reference(&self, isa: Isa) -> Option<Simulation> {
+        let Training { pairs, seed, .. } = *self.training();
+        Some(Simulation::on(isa, self.reference.clone()?, instruments::plain(self.learning()), pairs, seed))
     }
 
     /// The simulation at its start, for batches of up to `pairs`.

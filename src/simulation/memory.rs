@@ -13,7 +13,9 @@ impl Experiment {
     /// It has not, naming both sizes.
     pub fn check_memory(&self, pairs: usize) -> Result<()> {
         let remedy = "lower training.pairs, or the units of the largest populations and projections";
-        check(self.state(pairs), &format!("{pairs} pairs need"), remedy)
+        // Instruments keep a second simulation, to set the first one against.
+        let simulations = if self.instruments().is_some() { 2 } else { 1 };
+        check(simulations * self.state(pairs), &format!("{pairs} pairs need"), remedy)
     }
 
     /// Whether the features of all images of `dataset` have room beside a simulation, for each of `units` and for

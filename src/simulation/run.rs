@@ -134,6 +134,11 @@ impl RunDirectory {
         self.path.join(PICTURE)
     }
 
+    /// What the instruments recorded, as a picture; only if they recorded anything.
+    pub fn instruments(&self) -> PathBuf {
+        self.path.join(INSTRUMENTS)
+    }
+
     /// The result; it is there when the run is complete.
     pub fn summary(&self) -> PathBuf {
         summary_of(&self.path)
@@ -170,12 +175,14 @@ const METRICS: &str = "metrics.jsonl";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const SUMMARY: &str = "summary.json";
 const PICTURE: &str = "result.svg";
+const INSTRUMENTS: &str = "instruments.svg";
 const DISTANCES: &str = "distances.json";
 const DISTANCES_PICTURE: &str = "distances.svg";
 const MANIFEST: &str = "run.json";
 const LOCK: &str = "run.lock";
 /// All that a run leaves but its lock; what tells most of its state goes first when a run is replaced.
-const FILES: [&str; 8] = [SUMMARY, PICTURE, DISTANCES, DISTANCES_PICTURE, METRICS, CHECKPOINT, EXPERIMENT, MANIFEST];
+const FILES: [&str; 9] =
+    [SUMMARY, PICTURE, INSTRUMENTS, DISTANCES, DISTANCES_PICTURE, METRICS, CHECKPOINT, EXPERIMENT, MANIFEST];
 /// How names of files begin that are being written.
 const UNFINISHED: &str = ".synlocal-";
 

@@ -92,6 +92,9 @@ pub struct Outcome {
     pub duration: Duration,
 }
 
+/// How a learning step is taken: by which simulation, from which batch, and which step of the run it is, counted from 1.
+pub type Take<'t> = dyn FnMut(&mut Simulation, Batch<'_>, u64) -> Result<Comparison> + 't;
+
 /// Whether batches of views can be made of `dataset`, with labels if `learning` asks for them.
 pub(super) fn check(learning: &Learning, training: &Training, views: &Views, dataset: &Dataset) -> Result<()> {
     views.check(dataset)?;
@@ -165,6 +168,20 @@ impl<'a> Trainer<'a> {
         progress: &mut dyn FnMut(Progress),
         epoch_done: &mut dyn FnMut(&Trainer<'_>, Epoch) -> Result<()>,
     ) -> Result<Outcome> {
+        self.run_taking(stop, &mut |simulation, batch, _| Ok(simulation.step(batch)), progress, epoch_done)
+    }
+
+    /// The same with each step taken by `take`, so that it can be looked at.
+    ///
+    /// # Errors
+    /// As for [`Trainer::run`]; also if `take` fails.
+    pub fn run_taking(
+        &mut self,
+        stop: &AtomicBool,
+        take: &mut Take<'_>,
+        progress: &mut dyn FnMut(Progress),
+        epoch_done: &mut dyn FnMut(&Trainer<'_>, Epoch) -> Result<()>,
+    ) -> Result<Outcome> {
         let start = Instant::now();
         let mut pairs = 0;
         let batches = (self.dataset.viewed().len() / self.training.pairs) as u64;
@@ -177,7 +194,7 @@ impl<'a> Trainer<'a> {
                 if stop.load(Ordering::Relaxed) {
                     return Ok(Outcome { complete: false, pairs, duration: start.elapsed() });
                 }
-                let (stage, found) = self.step(batches)?;
+                let (stage, found) = self.step(batches, take)?;
                 let so_far = self.found();
                 pairs += self.training.pairs as u64;
                 progress(Progress {
@@ -247,7 +264,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Learns from one of the `batches` of an epoch; says which stage did, and what it found.
-    fn step(&mut self, batches: u64) -> Result<(usize, Comparison)> {
+    fn step(&mut self, batches: u64, take: &mut Take<'_>) -> Result<(usize, Comparison)> {
         let Position { epoch, batch, .. } = self.position;
         let samples = &self.order[batch as usize * self.training.pairs..][..self.training.pairs];
         let stream = self.stream();
@@ -264,7 +281,8 @@ impl<'a> Trainer<'a> {
         let stage = staging.stage(stages, self.training.epochs, epoch, epoch * batches + batch, stream);
         self.simulation.enter(stage);
         self.simulation.clear_work();
-        let found = self.simulation.step(Batch { labels: &self.labels, ..Batch::views(&self.stored, &self.current) });
+        let views = Batch { labels: &self.labels, ..Batch::views(&self.stored, &self.current) };
+        let found = take(&mut self.simulation, views, epoch * batches + batch + 1)?;
         if !found.loss.is_finite() {
             return Err(diverged(format!(
                 "the loss became {} in epoch {}, batch {}",

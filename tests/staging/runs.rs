@@ -75,7 +75,7 @@ fn metrics_name_the_block_that_learned_and_a_watcher_is_told_of_its_mean() {
         .into_iter()
         .filter_map(|stage| match stage {
             Stage::Training(progress) => Some(progress),
-            Stage::ReadOut { .. } => None,
+            Stage::Collapsed { .. } | Stage::ReadOut { .. } => None,
         })
         .collect();
     assert_eq!(told.iter().map(|progress| progress.stage).collect::<Vec<_>>(), [[0; 6], [1; 6], [2; 6]].concat());
@@ -99,7 +99,7 @@ fn each_block_is_read_out_once_beside_the_floors() {
         .into_iter()
         .filter_map(|stage| match stage {
             Stage::ReadOut { of, .. } => Some(of),
-            Stage::Training(_) => None,
+            Stage::Training(_) | Stage::Collapsed { .. } => None,
         })
         .collect();
     subjects.dedup();
