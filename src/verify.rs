@@ -27,6 +27,7 @@ mod sets;
 mod slopes;
 mod targets;
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -154,10 +155,16 @@ struct Measured {
 impl Measured {
     /// The worst of several figures, each with its place; what is no number is worse than any.
     fn worst(compared: String, figures: impl IntoIterator<Item = (f64, String)>) -> Measured {
-        let worst = figures.into_iter().filter(|(figure, _)| *figure != 0.0).max_by(|(a, _), (b, _)| a.total_cmp(b));
+        let worst = figures.into_iter().filter(|(figure, _)| *figure != 0.0).max_by(|(a, _), (b, _)| by_figure(*a, *b));
         let (figure, place) = worst.map_or((0.0, None), |(figure, place)| (figure, Some(place)));
         Measured { compared, figure, place }
     }
+}
+
+/// Orders figures from good to bad: what is no number comes last, though its sign, which is the processor's choice, may
+/// be negative.
+fn by_figure(one: f64, other: f64) -> Ordering {
+    one.is_nan().cmp(&other.is_nan()).then(one.total_cmp(&other))
 }
 
 /// A rung before it is climbed.

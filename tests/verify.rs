@@ -143,6 +143,20 @@ fn a_rung_that_says_nothing_is_skipped_with_its_reason() {
     );
 }
 
+#[test]
+fn agreement_where_nothing_is_learned_is_not_passed() {
+    let still = ["learning.rule=Urf", "learning.optimizer=Sgd(rate: 1e-30, momentum: 0.0)"];
+    let found = climb(&experiment(BLOCKS, &still), &Engine);
+    let skipped: Vec<&str> = found
+        .rungs
+        .iter()
+        .filter(|rung| matches!(&rung.outcome, Outcome::Skipped(reason) if reason.ends_with("nothing was learned")))
+        .map(|rung| rung.name)
+        .collect();
+    assert_eq!(skipped, ["plan = walk", "threads", "RF = BP", "URF = BP", "blocks", "resume = straight"]);
+    assert!(failures(&found).is_empty(), "{found:#?}");
+}
+
 /// Overwrites a vector by what `change` makes of its values before and now.
 fn rewrite(now: &mut Simulation, before: &Simulation, name: &str, change: impl Fn(f32, f32) -> f32) {
     let Some(values) = now.get(name) else { return };
@@ -231,9 +245,13 @@ impl Subject for Erring {
 }
 
 #[test]
-fn a_change_with_a_wrong_sign_factor_or_share_is_caught() {
-    let faults: [fn(f32, f32) -> f32; 3] =
-        [|old, new| old - (new - old), |old, new| old + 2.0 * (new - old), |old, new| old + 0.9 * (new - old)];
+fn a_change_with_a_wrong_sign_or_factor_or_a_part_missing_is_caught() {
+    let faults: [fn(f32, f32) -> f32; 4] = [
+        |old, new| old - (new - old),
+        |old, new| old + 2.0 * (new - old),
+        |old, new| old + 0.9 * (new - old),
+        |old, new| new.max(old),
+    ];
     for fault in faults {
         caught(&Erring(fault), "finite differences");
     }
@@ -257,35 +275,40 @@ fn fixed_feedback_that_is_no_copy_is_caught() {
 
 #[test]
 fn learned_feedback_that_misses_an_update_is_caught() {
-    struct Missing;
+    /// Misses the update after so many.
+    struct Missing(u64);
     impl Subject for Missing {
         fn step(&self, simulation: &mut Simulation, batch: Batch<'_>) -> Comparison {
             let before = simulation.clone();
             let found = simulation.step(batch);
             let learned = simulation.network().feedback().iter().any(|feedback| feedback.wiring == Wiring::Learned);
-            if learned && before.state().updates() == 1 {
+            if learned && before.state().updates() == self.0 {
                 rewrite(simulation, &before, "v2->v1.feedback", |old, _| old);
             }
             found
         }
     }
-    caught(&Missing, "URF = BP");
+    // The last one shows in the feedback alone: no error travels through it any more.
+    for update in [1, 3] {
+        caught(&Missing(update), "URF = BP");
+    }
 }
 
 #[test]
-fn targets_that_lead_uphill_are_caught() {
-    struct Uphill;
-    impl Subject for Uphill {
+fn targets_that_lead_uphill_or_nowhere_are_caught() {
+    struct Astray(fn(f32, f32) -> f32);
+    impl Subject for Astray {
         fn step(&self, simulation: &mut Simulation, batch: Batch<'_>) -> Comparison {
             let before = simulation.clone();
             let found = simulation.step(batch);
             if simulation.learning().rule == Rule::Dtp {
-                rewrite(simulation, &before, "v2->v3.weight", |old, new| old - (new - old));
+                rewrite(simulation, &before, "v2->v3.weight", self.0);
             }
             found
         }
     }
-    caught(&Uphill, "DTP ~ BP");
+    caught(&Astray(|old, new| old - (new - old)), "DTP ~ BP");
+    caught(&Astray(|old, _| old), "DTP ~ BP");
 }
 
 #[test]
@@ -364,4 +387,7 @@ fn the_command_prints_the_ladder_and_fails_with_it() {
 
     assert_eq!(command(SKIP, &["--pairs", "1"]).status.code(), Some(2));
     assert_eq!(command(SKIP, &["--data", "elsewhere"]).status.code(), Some(1));
+    let output = command(BLOCKS, &["--pairs", "33"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("has 32 images") && said.contains("--pairs 32"), "{said}");
 }

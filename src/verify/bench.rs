@@ -2,7 +2,7 @@
 
 use super::{Options, Subject};
 use crate::data::{Dataset, Deformation, Images, Views};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::kernels::Isa;
 use crate::learning::Rule;
@@ -15,7 +15,7 @@ use crate::simulation::{Batch, Experiment, Learning, Simulation, Staging};
 /// Batches, and steps that each stage takes where time makes a difference.
 pub(super) const STEPS: usize = 4;
 
-/// Images that are drawn where there is no data set.
+/// Images that are drawn where there is no data set; more, if a batch has more pairs.
 const RANDOM_IMAGES: usize = 64;
 
 /// A power of two so large that the weights of before vanish beside the update: what a step took from a weight, divided
@@ -58,10 +58,15 @@ impl<'a> Bench<'a> {
             Err(error) if options.data.is_some() => return Err(error),
             Err(error) => {
                 let affine = Deformation { saturation: 1.0, hue: 0.0, ..Deformation::default() };
-                (noise(experiment), Views::Deform(affine), Some(error.to_string()))
+                (noise(experiment, options.pairs.max(RANDOM_IMAGES)), Views::Deform(affine), Some(error.to_string()))
             }
         };
         let Options { pairs, isa, .. } = *options;
+        let images = dataset.viewed().len();
+        if pairs > images {
+            let problem = format!("a batch has {pairs} pairs, but {} has {images} images", dataset.name);
+            return Err(Error::usage(problem, format!("use --pairs {images} or less")));
+        }
         let mut bench = Bench { experiment, subject, isa, pairs, dataset, views, substitute, batches: Vec::new() };
         bench.batches = (0..STEPS).map(|index| bench.draw(index)).collect();
         Ok(bench)
@@ -80,10 +85,10 @@ impl<'a> Bench<'a> {
         let images = self.dataset.viewed();
         let mut order: Vec<usize> = (0..images.len()).collect();
         stream.rng().shuffle(&mut order);
-        let samples: Vec<usize> = order.into_iter().cycle().take(self.pairs).collect();
+        let samples = &order[..self.pairs];
         let view = |view| {
             let mut out = vec![0.0; self.pairs * self.dataset.shape.len()];
-            self.views.draw(&self.dataset, &samples, stream, 0, view, &mut out);
+            self.views.draw(&self.dataset, samples, stream, 0, view, &mut out);
             out
         };
         let labelled = images.is_labelled();
@@ -180,6 +185,14 @@ pub(super) fn forward_vectors(simulation: &Simulation) -> Vec<String> {
     simulation.tensors().into_iter().filter(|tensor| learns(tensor.slot)).map(|tensor| tensor.name).collect()
 }
 
+/// What each change is large or small against: itself, and for biases also what is asked of their weights. A loss may be
+/// blind to biases, and then what it asks of them is rounding.
+pub(super) fn yardsticks(changes: &[(String, Vec<f64>)], size: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+    let weights = |name: &str| name.strip_suffix(".bias").map(|projection| format!("{projection}.weight"));
+    let mate = |name: &str| weights(name).and_then(|mate| changes.iter().find(|(name, _)| *name == mate));
+    changes.iter().map(|(name, change)| size(change).max(mate(name).map_or(0.0, |(_, mate)| size(mate)))).collect()
+}
+
 /// Euclidean length.
 pub(super) fn length(vector: &[f64]) -> f64 {
     vector.iter().map(|value| value * value).sum::<f64>().sqrt()
@@ -197,15 +210,15 @@ fn reason(faults: &[Fault]) -> String {
 }
 
 /// Images of noise, with classes that every head can name.
-fn noise(experiment: &Experiment) -> Dataset {
+fn noise(experiment: &Experiment, count: usize) -> Dataset {
     let (network, shape) = (experiment.network(), experiment.input_shape());
     let room = network.heads().iter().map(|&head| network.unit(head).shape.len()).min().unwrap_or(1);
-    let classes = room.min(RANDOM_IMAGES);
+    let classes = room.min(count);
     let mut rng = Stream::new(experiment.training().seed).named("noise images").rng();
     let mut images = |count: usize| {
         let pixels = (0..count * shape.len()).map(|_| rng.below(256) as u8).collect();
         Images::new(shape, pixels, (0..count).map(|image| (image % classes) as u8).collect())
     };
     let names = (0..classes).map(|class| class.to_string()).collect();
-    Dataset::new("random images", names, images(RANDOM_IMAGES), images(1))
+    Dataset::new("random images", names, images(count), images(1))
 }

@@ -1,6 +1,7 @@
-//! Counting bits that differ, where none may.
+//! Counting bits that differ, where none may and something was learned.
 
 use super::{Found, Measured};
+use crate::locality::Slot;
 use crate::simulation::Simulation;
 
 /// What is counted.
@@ -44,9 +45,22 @@ impl Bits {
         }
     }
 
-    /// What was found, after `what` was done.
-    pub(super) fn found(self, what: String) -> Found {
+    /// What was found, after `what` was done. Where nothing was `learned`, agreement says nothing.
+    pub(super) fn found(self, what: String, learned: bool) -> Found {
         let Bits { values, differ, place } = self;
+        if differ == 0 && !learned {
+            return Err(format!("{what}, and nothing was learned"));
+        }
         Ok(Measured { compared: format!("{what}: {values} values"), figure: differ as f64, place })
     }
+}
+
+/// Whether anything that lasts is not what it was.
+pub(super) fn learned(before: &Simulation, after: &Simulation) -> bool {
+    before.tensors().iter().any(|tensor| changed(before, after, tensor.slot))
+}
+
+/// Whether this lasting vector is not what it was.
+pub(super) fn changed(before: &Simulation, after: &Simulation, slot: Slot) -> bool {
+    before.state().values(slot) != after.state().values(slot)
 }

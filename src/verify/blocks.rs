@@ -3,7 +3,7 @@
 
 use super::Found;
 use super::bench::{Bench, STEPS, Taught};
-use super::bits::Bits;
+use super::bits::{Bits, learned};
 use super::cut::cut;
 use crate::error::Result;
 use crate::locality::Slot;
@@ -21,30 +21,29 @@ pub(super) fn climb(bench: &Bench<'_>) -> Result<Found> {
         Ok(whole) => whole,
         Err(reason) => return Ok(Err(reason)),
     };
-    let mut learned = bench.simulation(&whole);
-    let mut bits = Bits::default();
+    let mut taught = bench.simulation(&whole);
+    let (mut bits, mut any) = (Bits::default(), false);
     for (stage, block) in whole.network.blocks().iter().enumerate() {
         let part = match alone(bench, &whole, block) {
             Ok(part) => part,
             Err(reason) => return Ok(Err(reason)),
         };
-        let mut together = successor(bench, &whole, &learned)?;
-        let mut alone = successor(bench, &part, &learned)?;
+        let mut together = successor(bench, &whole, &taught)?;
+        let mut alone = successor(bench, &part, &taught)?;
         together.enter(stage);
         let before = together.clone();
-        let mut erred = false;
         for step in 0..STEPS {
             let one = bench.subject.step(&mut together, bench.batch(step)).loss;
             let other = bench.subject.step(&mut alone, bench.batch(step)).loss;
             bits.losses(&[one.to_bits()], &[other.to_bits()]);
-            erred |= one != 0.0;
         }
-        sides(&mut bits, block, &before, &together, erred);
+        beside(&mut bits, block, &before, &together);
+        any |= learned(&before, &together);
         bits.vectors(&alone, &together);
-        learned = together;
+        taught = together;
     }
     let blocks = whole.network.blocks().len();
-    Ok(bits.found(format!("{STEPS} steps of each of {blocks} blocks, in the network and alone")))
+    Ok(bits.found(format!("{STEPS} steps of each of {blocks} blocks, in the network and alone"), any))
 }
 
 /// A simulation that has stepped never and knows what `learned` has learned: both that learn from here on draw the same
@@ -57,19 +56,14 @@ fn successor(bench: &Bench<'_>, taught: &Taught, learned: &Simulation) -> Result
     Ok(simulation)
 }
 
-/// Compares what does not belong to `block` before and after it learned; what does has to have changed if it `erred`.
-fn sides(bits: &mut Bits, block: &Block, before: &Simulation, after: &Simulation, erred: bool) {
-    let mut learned = false;
+/// Compares what does not belong to `block` before and after it learned.
+fn beside(bits: &mut Bits, block: &Block, before: &Simulation, after: &Simulation) {
     for tensor in before.tensors() {
-        let (was, is) = (before.state().values(tensor.slot), after.state().values(tensor.slot));
-        if belongs(before.network(), block, tensor.slot) {
-            learned |= was != is;
-        } else {
+        if !belongs(before.network(), block, tensor.slot) {
+            let (was, is) = (before.state().values(tensor.slot), after.state().values(tensor.slot));
             bits.slices(&format!("{}, which is not of the block", tensor.name), was, is);
         }
     }
-    let name = &before.network().unit(block.top()).name;
-    bits.count(&format!("the block of {name}, which did not learn"), 1, usize::from(learned || !erred));
 }
 
 /// Whether a lasting vector is part of a block: a projection belongs where it ends, feedback where it begins.

@@ -2,9 +2,10 @@
 
 use super::Found;
 use super::bench::{Bench, STEPS, Taught};
-use super::bits::Bits;
+use super::bits::{Bits, changed, learned};
 use crate::error::{Error, Result};
 use crate::learning::Rule;
+use crate::locality::Slot;
 use crate::network::{Feedback, FeedbackSpec, Init, NetworkSpec, Wiring};
 use crate::simulation::Learning;
 
@@ -15,6 +16,7 @@ const THREADS: [usize; 3] = [1, 2, 4];
 pub(super) fn plan_and_walk(bench: &Bench<'_>) -> Result<Found> {
     let mut planned = bench.simulation(&bench.own());
     let mut walked = planned.clone();
+    let start = planned.clone();
     let mut bits = Bits::default();
     let stages = planned.stages().len();
     for stage in 0..stages {
@@ -27,7 +29,7 @@ pub(super) fn plan_and_walk(bench: &Bench<'_>) -> Result<Found> {
         }
         bits.vectors(&planned, &walked);
     }
-    Ok(bits.found(format!("{STEPS} steps{}", of_each(stages))))
+    Ok(bits.found(format!("{STEPS} steps{}", of_each(stages)), learned(&start, &planned)))
 }
 
 /// Any number of threads.
@@ -50,7 +52,8 @@ pub(super) fn threads(bench: &Bench<'_>) -> Result<Found> {
         bits.losses(&losses, &other_losses);
         bits.vectors(&one, &other);
     }
-    Ok(bits.found(format!("{STEPS} steps{} on 1, 2 and 4 threads", of_each(one.stages().len()))))
+    let what = format!("{STEPS} steps{} on 1, 2 and 4 threads", of_each(one.stages().len()));
+    Ok(bits.found(what, learned(&bench.simulation(&own), &one)))
 }
 
 /// Fixed feedback that equals the forward weights, which it does until they learn.
@@ -71,7 +74,7 @@ fn copy(bench: &Bench<'_>, wiring: Wiring, steps: usize) -> Result<Found> {
         Err(reason) => return Ok(Err(reason)),
     };
     let (mut one, mut other) = (bench.simulation(&bp), bench.simulation(&copied));
-    let stages = one.stages().len();
+    let (start, stages) = (one.clone(), one.stages().len());
     let mut bits = Bits::default();
     let losses = bench.run(&mut one, 0..steps * stages);
     bits.losses(&losses, &bench.run(&mut other, 0..steps * stages));
@@ -80,8 +83,17 @@ fn copy(bench: &Bench<'_>, wiring: Wiring, steps: usize) -> Result<Found> {
         let name = format!("the change of {}", bp.network.projection(id).name);
         bits.slices(&name, one.state().change(id), other.state().change(id));
     }
+    if wiring == Wiring::Learned {
+        for feedback in copied.network.feedback_ids() {
+            let Feedback { name, partner, .. } = copied.network.answer(feedback);
+            let values = |slot| other.state().values(slot);
+            bits.slices(name, values(Slot::Feedback(feedback)), values(Slot::Weight(*partner)));
+        }
+    }
     let unit = if steps == 1 { "1 step".to_string() } else { format!("{steps} steps") };
-    Ok(bits.found(format!("{unit}{}, {} feedback projections", of_each(stages), bp.network.feedback().len())))
+    let what = format!("{unit}{}, {} feedback projections", of_each(stages), bp.network.feedback().len());
+    let mut taught = bp.network.feedback().iter().flat_map(|feedback| bp.network.afferents(feedback.to));
+    Ok(bits.found(what, taught.any(|id| changed(&start, &one, Slot::Weight(id)))))
 }
 
 /// The circuit under back-propagation, and with the same ways down through copies of the weights.

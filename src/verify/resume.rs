@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Found;
 use super::bench::{Bench, STEPS, Taught};
-use super::bits::Bits;
+use super::bits::{Bits, learned};
 use super::exact::of_each;
 use crate::error::{Error, Result};
 use crate::simulation::{Position, Simulation, Trainer, Training};
@@ -16,13 +16,14 @@ pub(super) fn climb(bench: &Bench<'_>) -> Result<Found> {
     let file = folder.path().join("checkpoint.safetensors");
     let own = bench.own();
     let mut bits = Bits::default();
-    let stages = bare(bench, &own, &file, &mut bits)?;
+    let straight = bare(bench, &own, &file, &mut bits)?;
     trained(bench, &own, &file, &mut bits)?;
-    Ok(bits.found(format!("{STEPS} steps{} and {STEPS} of the trainer", of_each(stages))))
+    let what = format!("{STEPS} steps{} and {STEPS} of the trainer", of_each(straight.stages().len()));
+    Ok(bits.found(what, learned(&bench.simulation(&own), &straight)))
 }
 
-/// Says how many stages took turns.
-fn bare(bench: &Bench<'_>, own: &Taught, file: &Path, bits: &mut Bits) -> Result<usize> {
+/// Returns what went straight through.
+fn bare(bench: &Bench<'_>, own: &Taught, file: &Path, bits: &mut Bits) -> Result<Simulation> {
     let mut straight = bench.simulation(own);
     let stages = straight.stages().len();
     let (half, all) = (STEPS / 2 * stages, STEPS * stages);
@@ -33,7 +34,7 @@ fn bare(bench: &Bench<'_>, own: &Taught, file: &Path, bits: &mut Bits) -> Result
     parts.extend(bench.run(&mut second, half..all));
     bits.losses(&losses, &parts);
     bits.vectors(&straight, &second);
-    Ok(stages)
+    Ok(straight)
 }
 
 fn trained(bench: &Bench<'_>, own: &Taught, file: &Path, bits: &mut Bits) -> Result<()> {

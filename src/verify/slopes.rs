@@ -6,10 +6,14 @@
 //! the one counts whose neighbours measure the most similar slopes. Along the change itself, a wrong sign is found as 2
 //! and half a change as 1; along random directions, so is what is missing beside it.
 
-use super::bench::{Bench, largest, length};
+use std::collections::BTreeMap;
+
+use super::bench::{Bench, largest, length, yardsticks};
+use super::cut::drivers;
 use super::{Found, Measured};
 use crate::error::Result;
 use crate::learning::Rule;
+use crate::locality::{Slot, Tensor};
 use crate::loss::{Embeddings, Errors, Memory, StoredView, Workspace};
 use crate::network::UnitId;
 use crate::rng::Rng;
@@ -20,7 +24,7 @@ pub(super) const LIMIT: f64 = 0.05;
 /// What is measured.
 pub(super) const UNIT: &str = "of the slope";
 
-const DIRECTIONS: usize = 7;
+const DIRECTIONS: usize = 5;
 /// How far weights are moved, as a share of the length of their vector.
 const DISTANCES: [f64; 8] = [3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5];
 /// A change shorter than this share of the longest one is lost in the rounding of the loss.
@@ -42,8 +46,8 @@ pub(super) fn climb(bench: &Bench<'_>) -> Result<Found> {
     let mut landscape = Landscape::new(bench, simulation);
     let mut rng = bench.stream().named("directions").rng();
     let mut figures = Vec::new();
-    for (name, change) in &changes {
-        figures.push((landscape.misfit(name, change, FLOOR * longest, &mut rng)?, name.clone()));
+    for ((name, change), size) in changes.iter().zip(yardsticks(&changes, length)) {
+        figures.push((landscape.misfit(name, change, size.max(FLOOR * longest), &mut rng)?, name.clone()));
     }
     let compared = format!(
         "a step of Bp with central differences of {}: {} vectors, {DIRECTIONS} random directions",
@@ -57,24 +61,28 @@ pub(super) fn climb(bench: &Bench<'_>) -> Result<Found> {
 struct Landscape<'a> {
     bench: &'a Bench<'a>,
     simulation: Simulation,
+    /// Heads that the vector at hand can move.
+    heads: Vec<UnitId>,
     /// What short-term memory holds for each head, where that is a constant.
-    memories: Option<Vec<Vec<f32>>>,
+    memories: Option<BTreeMap<UnitId, Vec<f32>>>,
     workspace: Workspace,
 }
 
 impl<'a> Landscape<'a> {
     fn new(bench: &'a Bench<'a>, simulation: Simulation) -> Landscape<'a> {
         let constant = simulation.learning().loss.stored_view() == StoredView::Constant;
-        let mut landscape = Landscape { bench, simulation, memories: None, workspace: Workspace::default() };
-        landscape.memories = constant.then(|| landscape.remember());
+        let heads = simulation.network().heads().to_vec();
+        let workspace = Workspace::default();
+        let mut landscape = Landscape { bench, simulation, heads: heads.clone(), memories: None, workspace };
+        landscape.memories = constant.then(|| heads.into_iter().map(|head| (head, landscape.remember(head))).collect());
         landscape
     }
 
     /// The relative error of `change` as the slope along the vector called `name`: the larger one of that along the
-    /// change itself and of the median of random directions. A change shorter than `floor` is taken to be that long.
-    fn misfit(&mut self, name: &str, change: &[f64], floor: f64, rng: &mut Rng) -> Result<f64> {
+    /// change itself and of the median of random directions, for a change that is measured as one of length `size`.
+    fn misfit(&mut self, name: &str, change: &[f64], size: f64, rng: &mut Rng) -> Result<f64> {
+        self.heads = self.heads_above(name);
         let start: Vec<f32> = self.simulation.get(name).unwrap_or_default().to_vec();
-        let size = length(change).max(floor);
         let own = self.error(name, &start, change, change.to_vec())? / size;
         // A weight of exactly 0 is a synapse that does not exist.
         let exists = |weight: &f32| *weight != 0.0;
@@ -124,38 +132,51 @@ impl<'a> Landscape<'a> {
         Ok(self.loss())
     }
 
-    /// The loss of all heads.
+    /// The loss of the heads at hand.
     fn loss(&mut self) -> f64 {
-        let memories = match &self.memories {
-            Some(kept) => kept.clone(),
-            None => self.remember(),
-        };
         let (batch, loss) = (self.bench.batch(0), self.simulation.learning().loss.clone());
-        let heads = self.simulation.network().heads().to_vec();
         let mut sum = 0.0;
-        for (head, stored) in heads.into_iter().zip(&memories) {
+        for head in self.heads.clone() {
+            let stored = match &self.memories {
+                Some(kept) => kept.get(&head).cloned().unwrap_or_default(),
+                None => self.remember(head),
+            };
             let current = self.embed(batch.current, head);
             let (mut current_error, mut stored_error) = (vec![0.0; current.len()], vec![0.0; stored.len()]);
             let learns = loss.stored_view() == StoredView::Learns;
             let shape = self.simulation.network().unit(head).shape;
-            let seen = Embeddings { shape, stored, current: &current, labels: batch.labels };
+            let seen = Embeddings { shape, stored: &stored, current: &current, labels: batch.labels };
             let errors = Errors { stored: learns.then_some(stored_error.as_mut_slice()), current: &mut current_error };
             sum += loss.compare(seen, errors, &mut self.workspace).loss;
         }
         sum
     }
 
-    /// What short-term memory keeps of the stored view for each head: nothing, where it is not shown.
-    fn remember(&mut self) -> Vec<Vec<f32>> {
-        let (stored, loss) = (self.bench.batch(0).stored, self.simulation.learning().loss.clone());
-        let network = self.simulation.network();
-        let below = |head| network.afferents(head).next().map_or(head, |id| network.projection(id).from);
-        let kept: Vec<UnitId> = match loss.memory() {
-            Memory::Head => network.heads().to_vec(),
-            Memory::Below => network.heads().iter().map(|&head| below(head)).collect(),
+    /// What short-term memory keeps of the stored view for a head: nothing, where it is not shown.
+    fn remember(&mut self, head: UnitId) -> Vec<f32> {
+        let (stored, loss, network) =
+            (self.bench.batch(0).stored, &self.simulation.learning().loss, self.simulation.network());
+        if loss.stored_view() == StoredView::Absent {
+            return Vec::new();
+        }
+        let kept = match loss.memory() {
+            Memory::Head => head,
+            Memory::Below => network.afferents(head).next().map_or(head, |id| network.projection(id).from),
         };
-        let shown = loss.stored_view() != StoredView::Absent;
-        kept.into_iter().map(|unit| if shown { self.embed(stored, unit) } else { Vec::new() }).collect()
+        self.embed(stored, kept)
+    }
+
+    /// The heads that see what a vector does.
+    fn heads_above(&self, name: &str) -> Vec<UnitId> {
+        let network = self.simulation.network();
+        let tensor = self.simulation.tensors().into_iter().find(|tensor| tensor.name == name);
+        let drives = |tensor: Tensor| match tensor.slot {
+            Slot::Weight(id) | Slot::Bias(id) => Some(network.projection(id).to),
+            _ => None,
+        };
+        let driven = tensor.and_then(drives);
+        let above = |head: &UnitId| driven.is_some_and(|unit| drivers(network, *head).contains(&unit));
+        network.heads().iter().copied().filter(above).collect()
     }
 
     fn embed(&mut self, images: &[f32], unit: UnitId) -> Vec<f32> {

@@ -2,11 +2,15 @@
 //! back-propagation does.
 //!
 //! Changes through targets are not those of back-propagation. But an inverse that undoes a projection near the activity
-//! at hand has a right inverse of its slope, where back-propagation has the transpose, and the two point into the same
-//! half of space: their angle is less than a right one. Through several inverses it need not be, so the circuit is cut
-//! for each inverse: to its two units, what drives them, and a head of its own above. The inverse is *matched* to the
-//! batch, from which it learns again and again under noise as large as the activity, and the step to the target is
-//! small.
+//! at hand has a right inverse of its slope, where back-propagation has the transpose: what the two make of one error
+//! at a place and an image meets at less than a right angle. Changes of weights sum over places and images, which leaves
+//! room for more, yet hardly ever takes it: through matched inverses angles of 30 to 75 degrees were found, on some
+//! circuits and losses, and of 75 to 130 through untrained ones. So the angle has to be less than a right one for every
+//! vector of weights, and a rung of its own says that the inverses are matched.
+//!
+//! Through several inverses the angle need not be less than a right one, so the circuit is cut for each: to its two
+//! units, what drives them, and a head of its own above. The inverse is *matched* to the batch, from which it learns
+//! again and again under noise, and the step to the target is small.
 
 use super::bench::{Bench, Taught, largest, length};
 use super::cut::cut;
@@ -29,9 +33,11 @@ pub(super) const ANGLE_LIMIT: f64 = 90.0;
 pub(super) const ANGLE_UNIT: &str = "degrees";
 
 /// Times that an inverse learns from the batch.
-const ROUNDS: u32 = 60;
+const ROUNDS: u32 = 120;
 /// Adam's rate while it does.
 const RATE: f32 = 1e-2;
+/// How large the noise is from which it learns, as a multiple of the activity: a small one shows little of the slope.
+const NOISE: f64 = 1.5;
 /// How far the target of the upper unit lies from its activity, as a share of that.
 const REACH: f64 = 1e-2;
 /// A change shorter than this share of the longest one is rounding and has no direction.
@@ -85,17 +91,18 @@ fn each_inverse(bench: &Bench<'_>, with: &str, mut measure: impl FnMut(&Level, &
     if inverses.is_empty() {
         return Err("no inverse carries a target: all that learns ends in a head or right below one".to_string());
     }
-    let mut figures = Vec::new();
+    let (mut figures, mut met) = (Vec::new(), 0);
     for &id in &inverses {
         let inverse = whole.network.answer(id);
         if let Some(level) = level(bench, &whole, inverse.from, inverse.to)? {
             measure(&level, &mut figures);
+            met += 1;
         }
     }
     if figures.is_empty() {
         return Err("the loss makes no error on these views".to_string());
     }
-    Ok(Measured::worst(format!("{} inverses, {with} after {ROUNDS} rounds", inverses.len()), figures))
+    Ok(Measured::worst(format!("{met} inverses, {with} after {ROUNDS} rounds"), figures))
 }
 
 fn inverses_of(network: &Network) -> Vec<FeedbackId> {
@@ -126,7 +133,7 @@ fn level(
     let targets = Targets {
         step: (REACH * activity(upper) / error) as f32,
         top: Wiring::Transported,
-        noise: activity(lower) as f32,
+        noise: (NOISE * activity(lower)) as f32,
         inverse_steps: ROUNDS,
         inverse_optimizer: Optimizer::adam(RATE),
     };
