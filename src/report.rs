@@ -35,8 +35,11 @@ pub struct Summary {
     pub threads: usize,
     /// Instruction set of the kernels.
     pub isa: String,
-    /// The data that were learned from and tested on.
+    /// The data that were learned from and, unless the next are others, tested on.
     pub data: DataSummary,
+    /// The data that the encoder was read out on, if they are others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readout_data: Option<DataSummary>,
     /// Pairs in a batch.
     pub pairs: usize,
     /// Epochs of training; of each block, where one learns after the other.
@@ -168,12 +171,13 @@ impl Summary {
         let floors = [(format!("{} untrained", self.unit), &self.untrained), ("pixels".to_string(), &self.pixels)];
         let table = accuracies(&learned.chain(floors).collect::<Vec<_>>());
         let gain = self.readout.test_accuracy - self.untrained.test_accuracy;
+        let second = self.readout_data.as_ref().map_or_else(String::new, |data| format!(", read out on {data}"));
         let collapsed = match self.collapsed.as_slice() {
             [] => String::new(),
             heads => format!("\ncollapsed: the embeddings of {} no longer tell images apart", heads.join(", ")),
         };
         format!(
-            "{table}\n{} of {}: learning added {gain:+.2} points to the untrained encoder{collapsed}",
+            "{table}\n{} of {}{second}: learning added {gain:+.2} points to the untrained encoder{collapsed}",
             self.name, self.data
         )
     }

@@ -39,23 +39,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use metrics::Metrics;
 use panel::Panel;
 
-use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluate::{Accuracy, Features, read_out, read_out_unit};
 use crate::instruments::Recording;
 use crate::kernels::Isa;
 use crate::network::UnitId;
-use crate::report::{BlockReadout, Summary, instruments_picture};
+use crate::report::{BlockReadout, DataSummary, Summary, instruments_picture};
 use crate::simulation::{
-    Experiment, Manifest, Position, Progress, RunDirectory, Simulation, Trainer, holds_run, read_manifest, summary_of,
-    write_atomically, write_json,
+    Datasets, Experiment, Manifest, Position, Progress, RunDirectory, Simulation, Trainer, holds_run, read_manifest,
+    summary_of, write_atomically, write_json,
 };
 
 /// What a session may choose beside its experiment.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Folder of the data set, if not the experiment's; a run that goes on takes the one that it began with.
-    pub data: Option<PathBuf>,
+    /// Folders of the data, if not the experiment's; a run that goes on takes those that it began with.
+    pub data: Vec<PathBuf>,
     /// Instruction set, if not the environment's or the widest; a run that goes on takes the one that it began with,
     /// because another rounds otherwise.
     pub isa: Option<Isa>,
@@ -156,7 +155,7 @@ pub struct Session {
     directory: RunDirectory,
     experiment: Experiment,
     manifest: Manifest,
-    dataset: Dataset,
+    data: Datasets,
     isa: Isa,
     known: Vec<Floors>,
 }
@@ -169,19 +168,19 @@ impl Session {
     pub fn start(experiment: Experiment, name: &str, out: &Path, options: &Options) -> Result<Session> {
         let isa = options.isa.map_or_else(Isa::from_environment, Ok)?;
         RunDirectory::check(out, options.force)?;
-        let dataset = experiment.load_data(options.data.as_deref())?;
+        let data = experiment.load_data(&options.data)?;
         let absolute = |path: &Path| std::path::absolute(path).map_err(Error::io(path));
         let manifest = Manifest {
             version: env!("CARGO_PKG_VERSION").to_string(),
             experiment: experiment.digest(),
             name: name.to_string(),
             base: absolute(experiment.base())?,
-            data: options.data.as_deref().map(absolute).transpose()?,
-            dataset: dataset.digest(),
+            data: options.data.iter().map(|folder| absolute(folder)).collect::<Result<_>>()?,
+            dataset: data.digest(),
             isa: isa.to_string(),
         };
         let directory = RunDirectory::create(out, experiment.text(), &manifest, options.force)?;
-        Ok(Session { directory, experiment, manifest, dataset, isa, known: options.floors.clone() })
+        Ok(Session { directory, experiment, manifest, data, isa, known: options.floors.clone() })
     }
 
     /// Goes on with the unfinished run in the folder `run`, to the same result as if it had never stopped.
@@ -194,16 +193,17 @@ impl Session {
         if directory.summary().exists() {
             return Err(Error::file(run, "is a complete run: there is nothing to resume", "see its summary.json"));
         }
-        let dataset = experiment.load_data(options.data.as_deref().or(manifest.data.as_deref()))?;
-        if dataset.digest() != manifest.dataset {
+        let data = experiment.load_data(if options.data.is_empty() { &manifest.data } else { &options.data })?;
+        if data.digest() != manifest.dataset {
+            let names: Vec<&str> = experiment.sources().iter().map(|source| source.name()).collect();
             return Err(Error::file(
                 run,
-                format!("learned from other images: {} is not the data set that it began with", dataset.name),
+                format!("learned from other images: {} is not the data that it began with", names.join(" and ")),
                 "name the folder that it began with as --data",
             ));
         }
         let isa = options.isa.map_or_else(|| Isa::named(&manifest.isa), Ok)?;
-        Ok(Session { directory, experiment, manifest, dataset, isa, known: options.floors.clone() })
+        Ok(Session { directory, experiment, manifest, data, isa, known: options.floors.clone() })
     }
 
     /// What the run follows.
@@ -230,7 +230,7 @@ impl Session {
         let metrics = Metrics::of(&self.directory);
         metrics.forget_after(&position, simulation.state().updates())?;
         let training = self.experiment.training().clone();
-        let mut trainer = Trainer::new(simulation, &self.dataset, *self.experiment.views(), training, position)?;
+        let mut trainer = Trainer::new(simulation, &self.data.learned, *self.experiment.views(), training, position)?;
         let stop = AtomicBool::new(false);
         let news = RefCell::new(Vec::new());
         let mut panel = Panel::new(&self.experiment, self.isa, &metrics, &news);
@@ -271,7 +271,7 @@ impl Session {
         metrics: &Metrics,
         watch: &mut dyn FnMut(Stage) -> ControlFlow<()>,
     ) -> Result<Summary> {
-        let (experiment, dataset) = (&self.experiment, &self.dataset);
+        let (experiment, dataset) = (&self.experiment, self.data.read_out());
         let (training, settings) = (experiment.training(), experiment.readout());
         let unit = experiment.readout_unit();
         let mut tell = |of, epoch| match watch(Stage::ReadOut { of, epoch, epochs: settings.epochs }) {
@@ -292,7 +292,7 @@ impl Session {
         let updates = trained.state().updates();
         // Two encoders at a time might not fit beside the features.
         drop(trained);
-        let digest = Floors::digest(experiment, &self.manifest.dataset, self.isa);
+        let digest = Floors::digest(experiment, &dataset.digest(), self.isa);
         let Floors { digest, untrained, pixels } = match self.known.iter().find(|floors| floors.digest == digest) {
             Some(floors) => floors.clone(),
             None => Floors {
@@ -314,7 +314,7 @@ impl Session {
         };
         let (epochs, recordings) = metrics.read()?;
         // The images that are left after the last whole batch of an epoch rest.
-        let pairs_an_epoch = (dataset.viewed().len() / training.pairs * training.pairs) as f64;
+        let pairs_an_epoch = (self.data.learned.viewed().len() / training.pairs * training.pairs) as f64;
         // Metrics can lack epochs that a killed process wrote, and rates those that it had done: the others stand for
         // them.
         let seconds = epochs.iter().filter(|epoch| epoch.pairs_per_s > 0.0).map(|epoch| epoch.pairs_per_s.recip());
@@ -326,7 +326,8 @@ impl Session {
             seed: training.seed,
             threads: rayon::current_num_threads(),
             isa: self.isa.to_string(),
-            data: dataset.into(),
+            data: (&self.data.learned).into(),
+            readout_data: self.data.second().map(DataSummary::from),
             pairs: training.pairs,
             epochs: training.epochs,
             updates,

@@ -1,6 +1,7 @@
 //! Time: a network, its state and its plan, stepping through batches.
 
 mod checkpoint;
+mod datasets;
 mod description;
 mod executor;
 mod experiment;
@@ -14,6 +15,7 @@ mod staging;
 mod trainer;
 
 pub use checkpoint::{Found, Position};
+pub use datasets::Datasets;
 pub use experiment::{Experiment, Learning, Targets, Training};
 pub use instruments::Instruments;
 pub use published::Published;

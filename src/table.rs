@@ -41,8 +41,8 @@ pub struct Series {
     pub seeds: u64,
     /// Where runs and table go.
     pub out: PathBuf,
-    /// Folder of the data set, for the experiments whose data it holds.
-    pub data: Option<PathBuf>,
+    /// Folders of data sets, for the experiments whose data they hold.
+    pub data: Vec<PathBuf>,
     /// Instruction set, as for [`Options::isa`].
     pub isa: Option<Isa>,
     /// A second data set, on which each run is read out as well.
@@ -89,7 +89,7 @@ pub struct Table {
 pub struct Row {
     /// Name of the experiment.
     pub name: String,
-    /// Data set.
+    /// Data set; and the one that it is read out on, if that is another.
     pub data: String,
     /// Images that views were made of.
     pub images: Amount,
@@ -191,8 +191,12 @@ impl Series {
                 return Ok((self.write(&outcomes)?, false));
             }
             let start = Instant::now();
-            let options =
-                Options { data: self.data_of(&experiment), isa: self.isa, floors: floors.clone(), force: false };
+            let options = Options {
+                data: entry::data_of(&experiment, &self.data),
+                isa: self.isa,
+                floors: floors.clone(),
+                force: false,
+            };
             let mut told = |stage| watch(Event::Stage(stage));
             let found = complete_run(experiment.clone(), &name, &folder, &options, &mut told).and_then(|summary| {
                 floors.push(Floors::from(&summary));
@@ -239,10 +243,6 @@ impl Series {
     /// The run directory of an entry and a seed.
     fn folder(&self, entry: usize, seed: u64) -> PathBuf {
         self.out.join(&self.entries[entry].name).join(format!("seed-{seed}"))
-    }
-
-    fn data_of(&self, experiment: &Experiment) -> Option<PathBuf> {
-        self.data.as_deref().filter(|folder| entry::holds_data_of(folder, experiment)).map(Path::to_path_buf)
     }
 
     /// The table of what is known, written.
@@ -325,7 +325,7 @@ impl Row {
         let runs = outcomes.iter().zip(1..).map(|(outcome, seed)| Run { seed, outcome: outcome.clone() });
         Row {
             name: entry.name.clone(),
-            data: entry.experiment.source().name().to_string(),
+            data: entry.experiment.sources().iter().map(|source| source.name()).collect::<Vec<_>>().join(" -> "),
             images: entry.images,
             epochs: entry.epochs,
             readout_epochs: entry.readout_epochs,

@@ -18,7 +18,7 @@ fn experiment(assignments: &[&str]) -> Experiment {
 
 /// Distances of an untrained encoder, in both roles.
 fn untrained(experiment: &Experiment, images: usize) -> HeadDistances {
-    let dataset = experiment.load_data(None).unwrap();
+    let dataset = experiment.load_data(&[]).unwrap().learned;
     let views = ViewPairs::draw(experiment, &dataset, images).unwrap();
     let mut simulation = experiment.simulation(Isa::best());
     let mut heads = measure(experiment, &mut simulation.clone(), &mut simulation, &views).unwrap();

@@ -141,7 +141,7 @@ fn every_loss_trains_a_circuit_that_suits_it() {
     for loss in Loss::all() {
         let learning = format!("loss: {}()", loss.name());
         let experiment = experiment(UNITS, &dense(12), &learning).unwrap_or_else(|error| panic!("{error}"));
-        let dataset = experiment.load_data(None).unwrap_or_else(|error| panic!("{error}"));
+        let dataset = experiment.load_data(&[]).unwrap_or_else(|error| panic!("{error}")).learned;
         let simulation = experiment.simulation(Isa::best());
         let start = simulation.get("retina->v1.weight").unwrap().to_vec();
         let (views, training) = (*experiment.views(), experiment.training().clone());
@@ -197,11 +197,11 @@ fn a_head_that_cannot_predict_what_is_below_it_is_a_fault() {
 #[test]
 fn a_supervised_loss_asks_for_a_unit_for_each_class() {
     for loss in ["CrossEntropy", "MulticlassHinge"] {
-        let fitting = |units| experiment(UNITS, &dense(units), &format!("loss: {loss}()")).unwrap().load_data(None);
+        let fitting = |units| experiment(UNITS, &dense(units), &format!("loss: {loss}()")).unwrap().load_data(&[]);
         assert!(fitting(10).is_ok());
         let said = fitting(9).expect_err("nine units for ten classes").to_string();
         assert!(said.contains(&format!("{loss}: Objects has 10 classes, but head \"head\" has 9 units")), "{said}");
         assert!(said.contains("at least 10 units"), "{said}");
     }
-    assert!(experiment(UNITS, &dense(9), "loss: NtXent()").unwrap().load_data(None).is_ok());
+    assert!(experiment(UNITS, &dense(9), "loss: NtXent()").unwrap().load_data(&[]).is_ok());
 }

@@ -18,7 +18,7 @@ fn the_circuit_on_the_front_page_is_legal_and_learns() {
         fs::write(&file, block).unwrap();
         let small = ["data=Objects(images: 200, test_images: 1)", "training.pairs=20"].map(String::from);
         let experiment = Experiment::load(&file, &small).unwrap_or_else(|error| panic!("{block}\n{error}"));
-        let dataset = experiment.load_data(None).unwrap();
+        let dataset = experiment.load_data(&[]).unwrap().learned;
         let training = experiment.training().clone();
         let simulation = experiment.simulation(Isa::best());
         let mut trainer =
@@ -44,20 +44,4 @@ fn the_front_page_has_no_gaps_and_no_dead_links() {
     for target in readme.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
         assert!(target.starts_with("https://") || root.join(target).exists(), "{target}");
     }
-}
-
-#[test]
-fn every_experiment_in_the_networks_folder_is_legal() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("networks");
-    let mut experiments = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let file = entry.unwrap().path();
-        // A file that holds only a network is part of the experiments that name it.
-        if fs::read_to_string(&file).unwrap().contains("Experiment(") {
-            let experiment = Experiment::load(&file, &[]).unwrap_or_else(|error| panic!("{error}"));
-            assert!(experiment.stages().iter().all(|stage| stage.plan.steps().len() > 10), "{}", file.display());
-            experiments += 1;
-        }
-    }
-    assert!(experiments >= 5, "{experiments} experiments");
 }

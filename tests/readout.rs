@@ -45,7 +45,7 @@ fn a_pooled_read_out_finds_what_it_finds_in_a_unit_that_pools() {
     )"#;
     let experiment =
         load("quickstart.ron", &[network, "data=Objects(images: 200, test_images: 100)", "training.pairs=50"]);
-    let dataset = experiment.load_data(None).unwrap();
+    let dataset = experiment.load_data(&[]).unwrap().learned;
     let mut simulation = experiment.simulation(Isa::best());
     let identity: Vec<f32> = (0..16).map(|synapse| if synapse % 5 == 0 { 1.0 } else { 0.0 }).collect();
     simulation.set("v1->mean.weight", &identity).unwrap();
@@ -60,7 +60,8 @@ fn a_pooled_read_out_finds_what_it_finds_in_a_unit_that_pools() {
 
 #[test]
 fn features_that_have_no_room_are_refused_before_training() {
-    let images = load("quickstart.ron", &["data=Objects(images: 1500, test_images: 500)"]).load_data(None).unwrap();
+    let images =
+        load("quickstart.ron", &["data=Objects(images: 1500, test_images: 500)"]).load_data(&[]).unwrap().learned;
     let wide = ["readout.pool=1", "network.feedforward[0].map.channels=65536", "network.units[\"v1\"].pool=None"];
     let experiment = load("quickstart.ron", &wide);
     let v1 = experiment.network().find("v1").unwrap();

@@ -163,7 +163,7 @@ fn an_encoder_learns_from_unlabelled_views_and_is_read_out_on_whole_labelled_ima
     let file = folder.path().join("small.ron");
     fs::write(&file, SMALL).unwrap();
     let experiment = Experiment::load(&file, &[]).unwrap();
-    let dataset = experiment.load_data(None).unwrap();
+    let dataset = experiment.load_data(&[]).unwrap().learned;
     assert_eq!(dataset.shape, Shape::new(3, 8, 8));
     let simulation = experiment.simulation(Isa::from_environment().unwrap());
     let training = experiment.training().clone();
@@ -185,8 +185,8 @@ fn an_encoder_learns_from_unlabelled_views_and_is_read_out_on_whole_labelled_ima
     let summary = DataSummary::from(&dataset);
     assert_eq!(summary.to_string(), "9 unlabelled, 6 training and 4 test images of STL-10");
 
-    let wrong = Experiment::load(&file, &["views.size=9".to_string()]).unwrap().load_data(None).unwrap_err();
+    let wrong = Experiment::load(&file, &["views.size=9".to_string()]).unwrap().load_data(&[]).unwrap_err();
     says(&wrong.to_string(), &["STL-10", "3x9x9", "\"retina\"", "3x8x8", "size of the views"]);
-    let wrong = Experiment::load(&file, &["training.pairs=10".to_string()]).unwrap().load_data(None).unwrap_err();
+    let wrong = Experiment::load(&file, &["training.pairs=10".to_string()]).unwrap().load_data(&[]).unwrap_err();
     says(&wrong.to_string(), &["10 pairs", "9 unlabelled images"]);
 }

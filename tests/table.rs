@@ -83,7 +83,7 @@ impl Bench {
 
     fn series(&self, out: &str) -> Series {
         let entries = entries(&[self.path("files")], &Changes::default()).unwrap_or_else(|errors| panic!("{errors:?}"));
-        Series { entries, seeds: 2, out: self.path(out), data: None, isa: None, second: None }
+        Series { entries, seeds: 2, out: self.path(out), data: Vec::new(), isa: None, second: None }
     }
 }
 

@@ -35,7 +35,7 @@ impl DistancesArgs {
         // The run's own instruction set, because another rounds otherwise.
         let isa = self.machine.isa.as_deref().map_or_else(|| Isa::named(&manifest.isa), Isa::named)?;
         let report = self.machine.install(|| {
-            let dataset = experiment.load_data(manifest.data.as_deref())?;
+            let dataset = experiment.load_data(&manifest.data)?.learned;
             let images = self.images.unwrap_or(IMAGES.min(dataset.viewed().len()));
             let views = ViewPairs::draw(&experiment, &dataset, images)?;
             let mut after = experiment.simulation(isa);

@@ -52,12 +52,17 @@ impl EvaluateArgs {
             let dataset = match (&self.data, &self.source) {
                 (Some(folder), _) => {
                     let found = Source::in_folder(folder)?;
-                    // Another copy of the run's own data set is taken as the experiment takes it.
-                    let source = if found.name() == experiment.source().name() { experiment.source() } else { &found };
-                    source.labelled().load(folder, Some(folder))?
+                    // Another copy of the data that the run is read out on is taken as the experiment takes it.
+                    let known = experiment.readout_source();
+                    let source = if found.name() == known.name() { known } else { found.labelled() };
+                    source.load(folder, Some(folder))?
                 }
                 (None, Some(text)) => read_source("--source", text)?.labelled().load(Path::new("."), None)?,
-                (None, None) => experiment.source().labelled().load(experiment.base(), manifest.data.as_deref())?,
+                (None, None) => {
+                    let folders = Source::folders(&experiment.sources(), &manifest.data)?;
+                    let given = folders.last().copied().flatten();
+                    experiment.readout_source().load(experiment.base(), given)?
+                }
             };
             let dataset = dataset.seen_through(experiment.views());
             experiment.check_memory(experiment.training().pairs)?;

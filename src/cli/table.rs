@@ -18,7 +18,8 @@ pub(super) struct TableArgs {
     /// Experiment files, and folders of them.
     #[arg(required = true, value_name = "DIR|FILE")]
     sources: Vec<PathBuf>,
-    /// Images that views are made of [default: as each file says].
+    /// Images that views are made of, and as many for the read-out if it has data of its own [default: as each file
+    /// says].
     #[arg(long, value_name = "N")]
     images: Option<u64>,
     /// Times that each block sees every image [default: as each file says]. Where a block is drawn for each batch, the
@@ -34,9 +35,9 @@ pub(super) struct TableArgs {
     /// Change all experiments: a path in their files and RON text, such as readout.batch=100.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     set: Vec<String>,
-    /// Folder of a data set, for the experiments that learn from it.
+    /// Folder of a data set, for the experiments that learn from it or are read out on it; may be given for each.
     #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    data: Vec<PathBuf>,
     /// Read each run out on a second data set as well, beside a supervised encoder of the same circuit: a folder, or
     /// RON such as 'Cifar10(path: "...")'.
     #[arg(long, value_name = "DIR|SOURCE")]
@@ -56,7 +57,7 @@ impl TableArgs {
         if !(1..=1000).contains(&self.seeds) {
             return Err(Error::usage(format!("{} seeds are none or too many", self.seeds), "use --seeds 1 to 1000"));
         }
-        if let Some(data) = &self.data {
+        for data in &self.data {
             Source::in_folder(data)?;
         }
         self.machine.install(|| match self.series() {
@@ -81,7 +82,7 @@ impl TableArgs {
         let one = |error| vec![error];
         let second = self.to.as_deref().map(|to| Second::load(&source(to)?)).transpose().map_err(one)?;
         if second.is_some() {
-            add_supervised(&mut entries, self.data.as_deref(), self.supervised.as_deref())?;
+            add_supervised(&mut entries, &self.data, self.supervised.as_deref())?;
         }
         let isa = self.machine.isa.as_deref().map(Isa::named).transpose().map_err(one)?;
         Ok(Series { entries, seeds: self.seeds, out: self.out.clone(), data: self.data.clone(), isa, second })

@@ -179,6 +179,37 @@ impl Source {
         }
     }
 
+    /// For each of `sources`, the one of `folders` to read it from, if any: the one that holds its files. One folder for
+    /// one source is taken as it is.
+    ///
+    /// # Errors
+    /// A folder holds none of the data sets, or the same as another.
+    pub fn folders<'f>(sources: &[&Source], folders: &'f [PathBuf]) -> Result<Vec<Option<&'f Path>>> {
+        if let ([_], [folder]) = (sources, folders) {
+            return Ok(vec![Some(folder)]);
+        }
+        let mut given = vec![None; sources.len()];
+        for folder in folders {
+            let held = Source::in_folder(folder)?.name();
+            let of_kind: Vec<usize> = (0..sources.len()).filter(|&index| sources[index].name() == held).collect();
+            if of_kind.is_empty() {
+                let names: Vec<&str> = sources.iter().map(|source| source.name()).collect();
+                return Err(Error::file(
+                    folder,
+                    format!("holds {held}, but the experiment's data are {}", names.join(" and ")),
+                    "leave that folder out, or change the data fields of the experiment",
+                ));
+            }
+            for index in of_kind {
+                if let Some(other) = given[index].replace(folder.as_path()) {
+                    let problem = format!("holds {held}, and so does {}", other.display());
+                    return Err(Error::file(folder, problem, "name one of them"));
+                }
+            }
+        }
+        Ok(given)
+    }
+
     /// Reads or draws the data set. `base` is the folder of the experiment file, where relative paths start; `data`, a
     /// folder given on the command line, stands in for the written path.
     ///

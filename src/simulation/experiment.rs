@@ -8,8 +8,8 @@ use super::description::{Described, Description};
 use super::instruments::{self, Instruments};
 use super::run::Manifest;
 use super::staging;
-use super::{Published, Readout, Simulation, Stage, Staging, check_input, heads, trainer};
-use crate::data::{Dataset, Source, Views};
+use super::{Published, Readout, Simulation, Stage, Staging};
+use crate::data::{Source, Views};
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::fault::Fault;
@@ -306,22 +306,6 @@ impl Experiment {
     /// What learns at once: all of the network, or one block after the other.
     pub fn stages(&self) -> Vec<Stage> {
         staging::stages(&self.network, self.learning())
-    }
-
-    /// Reads or draws the data set; `data`, if given, is the folder to read.
-    ///
-    /// # Errors
-    /// As for [`Source::load`]; also if its images do not fit the network's input, the views, the batch or the memory, or
-    /// if the loss learns from labels and these do not fit the heads.
-    pub fn load_data(&self, data: Option<&Path>) -> Result<Dataset> {
-        let dataset = self.description.data.load(&self.base, data)?.seen_through(self.views());
-        check_input(&self.network, &dataset)?;
-        heads::check_labels(&self.network, &self.learning().loss, &dataset)?;
-        trainer::check(self.learning(), self.training(), self.views(), &dataset)?;
-        self.check_memory(self.training().pairs)?;
-        let read_out: Vec<UnitId> = self.block_tops().into_iter().chain([self.readout_unit]).collect();
-        self.check_features(&read_out, &dataset)?;
-        Ok(dataset)
     }
 
     /// The simulation at its start.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::Source;
 use crate::fault::Fault;
 use crate::shape::Shape;
 
@@ -9,6 +10,8 @@ use crate::shape::Shape;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Readout {
+    /// What the classifier learns from and is tested on, if not the data that the encoder learned from.
+    pub data: Option<Source>,
     /// Unit that is read out; by default the one below the last head.
     pub unit: Option<String>,
     /// Side of the windows over which the classifier is shown the mean of each map, at most the whole map. By default
@@ -24,7 +27,7 @@ pub struct Readout {
 
 impl Default for Readout {
     fn default() -> Self {
-        Readout { unit: None, pool: None, epochs: 50, batch: 500, rate: 1e-3 }
+        Readout { data: None, unit: None, pool: None, epochs: 50, batch: 500, rate: 1e-3 }
     }
 }
 
@@ -56,6 +59,8 @@ impl Readout {
             faults.push(Fault::new("batch", "a batch of 0 images teaches nothing", "use at least 1, such as 500"));
         }
         faults.extend(Fault::unless_positive("rate", self.rate));
+        let of_data = self.data.iter().flat_map(Source::faults);
+        faults.extend(of_data.map(|fault| fault.within("data")));
         faults
     }
 }

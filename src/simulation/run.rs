@@ -19,8 +19,8 @@ pub struct Manifest {
     pub name: String,
     /// The folder that relative paths of the experiment start from.
     pub base: PathBuf,
-    /// The folder given with `--data`, if any.
-    pub data: Option<PathBuf>,
+    /// The folders given with `--data`.
+    pub data: Vec<PathBuf>,
     /// Digest of the images and labels that it learns from and is tested on.
     pub dataset: String,
     /// Instruction set of the kernels: another one rounds otherwise.

@@ -51,10 +51,11 @@ impl Amount {
 pub struct Changes {
     /// Assignments as for [`Experiment::load`].
     pub set: Vec<String>,
-    /// Images that views are made of.
+    /// Images that views are made of, and as many for the read-out if it has data of its own.
     pub images: Option<u64>,
     /// Times that each block sees every image. Where a block is drawn for each batch, the experiment's total becomes
-    /// this times the number of blocks, so that its rows can be compared with those of blocks that learn in turn.
+    /// this times the number of blocks, so that its rows can be compared with those of blocks that learn in turn. An
+    /// experiment without training stays so.
     pub epochs: Option<u64>,
     /// Epochs of the read-out.
     pub readout_epochs: Option<u64>,
@@ -110,10 +111,15 @@ impl Entry {
     fn load(file: &Path, changes: &Changes) -> Result<Entry> {
         let asked = Experiment::load(file, &[])?;
         let mut set = changes.set.clone();
-        set.extend(changes.images.map(|images| format!("data.images={images}")));
-        set.extend(changes.readout_epochs.map(|epochs| format!("readout.epochs={epochs}")));
         let mut experiment = Experiment::load(file, &set)?;
-        if let Some(epochs) = changes.epochs {
+        if let Some(images) = changes.images {
+            set.push(format!("data.images={images}"));
+            set.extend(experiment.readout().data.is_some().then(|| format!("readout.data.images={images}")));
+        }
+        set.extend(changes.readout_epochs.map(|epochs| format!("readout.epochs={epochs}")));
+        experiment = Experiment::load(file, &set)?;
+        // The floor of a table stays untrained.
+        if let Some(epochs) = changes.epochs.filter(|_| asked.training().epochs > 0) {
             let blocks = match experiment.learning().staging {
                 Staging::Random { .. } => experiment.stages().len() as u64,
                 Staging::EndToEnd | Staging::Greedy => 1,
@@ -139,7 +145,11 @@ impl Entry {
     }
 }
 
-/// Whether a folder holds the data set that an experiment learns from.
-pub(super) fn holds_data_of(folder: &Path, experiment: &Experiment) -> bool {
-    Source::in_folder(folder).is_ok_and(|source| source.name() == experiment.source().name())
+/// The folders that hold data of an experiment.
+pub(super) fn data_of(experiment: &Experiment, folders: &[PathBuf]) -> Vec<PathBuf> {
+    let holds = |folder: &&PathBuf| {
+        let held = Source::in_folder(folder);
+        held.is_ok_and(|held| experiment.sources().iter().any(|source| source.name() == held.name()))
+    };
+    folders.iter().filter(holds).cloned().collect()
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -97,23 +97,23 @@ impl Second {
 }
 
 /// Adds, for each entry, the row of the supervised encoder of the same circuit; one row does for entries that differ in
-/// nothing which that encoder knows. `data` gives the folder of an experiment's data set, `optimizer` stands in for
+/// nothing which that encoder knows. `data` are folders of their data sets, `optimizer` stands in for
 /// those of the files.
 ///
 /// # Errors
 /// Of all entries whose labels cannot be loaded or whose heads cannot name classes.
 pub fn add_supervised(
     entries: &mut Vec<Entry>,
-    data: Option<&Path>,
+    data: &[PathBuf],
     optimizer: Option<&str>,
 ) -> std::result::Result<(), Vec<Error>> {
     let (mut rows, mut errors) = (Vec::<(String, Entry)>::new(), Vec::new());
     let first = entries.len();
     for entry in entries.iter_mut() {
-        let data = data.filter(|folder| super::entry::holds_data_of(folder, &entry.experiment));
-        let taught = entry.experiment.load_data(data).and_then(|dataset| {
-            supervised(&entry.experiment, dataset.classes.len(), optimizer).and_then(|taught| {
-                taught.load_data(data)?;
+        let data = super::entry::data_of(&entry.experiment, data);
+        let taught = entry.experiment.load_data(&data).and_then(|datasets| {
+            supervised(&entry.experiment, datasets.learned.classes.len(), optimizer).and_then(|taught| {
+                taught.load_data(&data)?;
                 Ok(taught)
             })
         });

@@ -12,7 +12,7 @@ type Bits = BTreeMap<String, Vec<u32>>;
 
 /// Trains from the start of an epoch to the end; the simulation and its loss, as bits, after each epoch.
 fn train(experiment: &Experiment, start: Simulation, epoch: u64) -> Vec<(Simulation, u64)> {
-    let dataset = experiment.load_data(None).unwrap();
+    let dataset = experiment.load_data(&[]).unwrap().learned;
     let position = Position { epoch, ..Position::default() };
     let training = experiment.training().clone();
     let mut trainer = Trainer::new(start, &dataset, *experiment.views(), training, position).unwrap();
