@@ -87,8 +87,8 @@ pub struct Options {
     pub pairs: usize,
     /// Instruction set of all rungs but the one that compares them.
     pub isa: Isa,
-    /// Folder of the data set, if not the experiment's.
-    pub data: Option<PathBuf>,
+    /// Folders of the data, if not the experiment's.
+    pub data: Vec<PathBuf>,
 }
 
 /// How a rung ended.

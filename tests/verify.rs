@@ -84,7 +84,7 @@ fn experiment(text: &str, set: &[&str]) -> Experiment {
 
 /// Climbs the ladder on 3 threads: a number that no rung asks for.
 fn climb(experiment: &Experiment, subject: &dyn Subject) -> Verification {
-    let options = Options { pairs: 6, isa: Isa::best(), data: None };
+    let options = Options { pairs: 6, isa: Isa::best(), data: Vec::new() };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
     pool.install(|| verify(experiment, &options, subject)).unwrap()
 }

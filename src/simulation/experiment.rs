@@ -8,7 +8,7 @@ use super::description::{Described, Description};
 use super::instruments::{self, Instruments};
 use super::run::Manifest;
 use super::staging;
-use super::{Published, Readout, Simulation, Stage, Staging};
+use super::{Published, Readout, Simulation, Stage, Staging, heads};
 use crate::data::{Source, Views};
 use crate::document::Document;
 use crate::error::{Error, Result};

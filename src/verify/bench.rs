@@ -53,9 +53,9 @@ pub(super) struct Taught {
 impl<'a> Bench<'a> {
     pub(super) fn new(experiment: &'a Experiment, options: &Options, subject: &'a dyn Subject) -> Result<Bench<'a>> {
         experiment.check_memory(options.pairs)?;
-        let (dataset, views, substitute) = match experiment.load_data(options.data.as_deref()) {
-            Ok(dataset) => (dataset, *experiment.views(), None),
-            Err(error) if options.data.is_some() => return Err(error),
+        let (dataset, views, substitute) = match experiment.load_data(&options.data) {
+            Ok(data) => (data.learned, *experiment.views(), None),
+            Err(error) if !options.data.is_empty() => return Err(error),
             Err(error) => {
                 let affine = Deformation { saturation: 1.0, hue: 0.0, ..Deformation::default() };
                 (noise(experiment, options.pairs.max(RANDOM_IMAGES)), Views::Deform(affine), Some(error.to_string()))
