@@ -296,19 +296,19 @@ fn learned_feedback_that_misses_an_update_is_caught() {
 
 #[test]
 fn targets_that_lead_uphill_or_nowhere_are_caught() {
-    struct Astray(fn(f32, f32) -> f32);
+    struct Astray(&'static [&'static str], fn(f32, f32) -> f32);
     impl Subject for Astray {
         fn step(&self, simulation: &mut Simulation, batch: Batch<'_>) -> Comparison {
             let before = simulation.clone();
             let found = simulation.step(batch);
             if simulation.learning().rule == Rule::Dtp {
-                rewrite(simulation, &before, "v2->v3.weight", self.0);
+                self.0.iter().for_each(|name| rewrite(simulation, &before, name, self.1));
             }
             found
         }
     }
-    caught(&Astray(|old, new| old - (new - old)), "DTP ~ BP");
-    caught(&Astray(|old, _| old), "DTP ~ BP");
+    caught(&Astray(&["v1->v2.weight"], |old, new| old - (new - old)), "DTP ~ BP");
+    caught(&Astray(&["v2->v3.weight", "v2->v3.bias"], |old, _| old), "DTP ~ BP");
 }
 
 #[test]
