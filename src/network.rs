@@ -115,6 +115,8 @@ impl Network {
         }
         let mut network = Network::assemble(units, diagram.projections(), feedback, heads, reached);
         network.blocks = division.blocks;
+        let tops: Vec<UnitId> = network.blocks.iter().map(|block| network.below_relays(block.top)).collect();
+        network.blocks.iter_mut().zip(tops).for_each(|(block, top)| block.top = top);
         network.aimed = teaching.top.is_some();
         let wishes = spec.feedback.iter().map(|spec| Wish { map: spec.map, transfer: spec.transfer });
         inverse::shape(&mut network, &wishes.collect::<Vec<_>>(), &mut faults);

@@ -158,28 +158,44 @@ impl Evaluation {
 }
 
 impl Summary {
-    /// All read-outs of the trained encoder, each unit once: its blocks, and the unit that was chosen.
-    fn learned(&self) -> impl Iterator<Item = (&str, &Accuracy)> {
+    /// Whether anything was learned before the read-out. A run of no epochs is one of first weights.
+    pub fn has_learned(&self) -> bool {
+        self.updates > 0
+    }
+
+    /// All read-outs of the encoder as the run left it, each unit once: its blocks, and the unit that was chosen.
+    fn encoder(&self) -> impl Iterator<Item = (&str, &Accuracy)> {
         let chosen = (!self.blocks.iter().any(|block| block.unit == self.unit)).then_some((&self.unit, &self.readout));
         let blocks = self.blocks.iter().map(|block| (&block.unit, &block.readout));
         blocks.chain(chosen).map(|(unit, accuracy)| (unit.as_str(), accuracy))
     }
 
+    /// What the encoder is in its read-outs.
+    fn state(&self) -> &'static str {
+        if self.has_learned() { "after learning" } else { "untrained" }
+    }
+
+    /// What the encoder stands beside: itself with first weights, unless it has them still, and pixels.
+    fn floors(&self) -> impl Iterator<Item = (String, &Accuracy)> {
+        let untrained = self.has_learned().then(|| (format!("{} untrained", self.unit), &self.untrained));
+        untrained.into_iter().chain([("pixels".to_string(), &self.pixels)])
+    }
+
     /// The result as a table for a terminal.
     pub fn table(&self) -> String {
-        let learned = self.learned().map(|(unit, accuracy)| (format!("{unit} after learning"), accuracy));
-        let floors = [(format!("{} untrained", self.unit), &self.untrained), ("pixels".to_string(), &self.pixels)];
-        let table = accuracies(&learned.chain(floors).collect::<Vec<_>>());
+        let encoder = self.encoder().map(|(unit, accuracy)| (format!("{unit} {}", self.state()), accuracy));
+        let table = accuracies(&encoder.chain(self.floors()).collect::<Vec<_>>());
         let gain = self.readout.test_accuracy - self.untrained.test_accuracy;
+        let found = match self.has_learned() {
+            true => format!("learning added {gain:+.2} points to the untrained encoder"),
+            false => "the encoder has its first weights".to_string(),
+        };
         let second = self.readout_data.as_ref().map_or_else(String::new, |data| format!(", read out on {data}"));
         let collapsed = match self.collapsed.as_slice() {
             [] => String::new(),
             heads => format!("\ncollapsed: the embeddings of {} no longer tell images apart", heads.join(", ")),
         };
-        format!(
-            "{table}\n{} of {}{second}: learning added {gain:+.2} points to the untrained encoder{collapsed}",
-            self.name, self.data
-        )
+        format!("{table}\n{} of {}{second}: {found}{collapsed}", self.name, self.data)
     }
 }
 

@@ -297,7 +297,10 @@ impl Session {
             Some(floors) => floors.clone(),
             None => Floors {
                 digest,
-                untrained: of_unit(&mut experiment.simulation(self.isa), unit, Subject::Untrained)?,
+                untrained: match updates {
+                    0 => readout.clone(),
+                    _ => of_unit(&mut experiment.simulation(self.isa), unit, Subject::Untrained)?,
+                },
                 pixels: {
                     tell(Subject::Pixels, 0)?;
                     read_out(
@@ -390,7 +393,8 @@ pub fn complete(
 
 /// The mean; 0 of none.
 fn mean(values: Vec<f64>) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
+    // The sum of nothing is -0.
+    (0.0 + values.iter().sum::<f64>()) / values.len().max(1) as f64
 }
 
 /// The middle value; 0 of none.

@@ -2,6 +2,8 @@
 
 #[path = "equalities/maps.rs"]
 mod maps;
+#[path = "equalities/relays.rs"]
+mod relays;
 #[path = "equalities/sparse.rs"]
 mod sparse;
 

@@ -30,6 +30,24 @@ fn large_maps_are_pooled_as_little_as_will_do() {
 }
 
 #[test]
+fn vgg6_is_read_out_below_the_pools_of_its_heads() {
+    let files = ["untrained", "e2e-bp-clapp", "e2e-bp", "e2e-rf", "e2e-urf"].map(|name| (name, 0));
+    let blocks = ["gll-bp-clapp", "gll-bp", "gll-rf", "gll-urf", "rll-bp", "rll-rf", "rll-urf"].map(|name| (name, 6));
+    for (name, blocks) in files.into_iter().chain(blocks) {
+        let experiment = load(&format!("table2/{name}.ron"), &[]);
+        let features = |unit| experiment.readout().pooled(experiment.network().unit(unit).shape).len();
+        let top = experiment.network().unit(experiment.readout_unit());
+        // The paper's head and read-out see 2x2 means of 1024x4x4 values.
+        assert_eq!((top.name.as_str(), features(experiment.readout_unit())), ("v6", 4096), "{name}");
+        let tops = experiment.block_tops();
+        assert_eq!(tops.last().copied().filter(|top| *top != experiment.readout_unit()), None, "{name}");
+        // 128 maps of 64x64, 256 of 32x32 twice, 512 of 16x16, 1024 of 8x8 and of 4x4.
+        let of_each: Vec<usize> = tops.into_iter().map(features).collect();
+        assert_eq!(of_each, [8192, 6400, 6400, 8192, 4096, 4096][..blocks], "{name}");
+    }
+}
+
+#[test]
 fn a_pooled_read_out_finds_what_it_finds_in_a_unit_that_pools() {
     // The unit "mean" hands on what "v1" does, each value through a synapse of weight 1, and pools it itself.
     let network = r#"network=Network(

@@ -162,3 +162,31 @@ fn a_session_keeps_others_away_and_its_checkpoint_says_where_it_stopped() {
     let position: Position = simulation.load(&session.directory().checkpoint(), &experiment.digest()).unwrap();
     assert_eq!((position.epoch, position.batch, simulation.state().updates()), (1, 3, 11));
 }
+
+#[test]
+fn a_run_of_no_epochs_reads_first_weights_out_once() {
+    let bench = Bench::new();
+    let experiment = experiment(1).changed(&["training.epochs=0".to_string()]).unwrap();
+    let mut read_out = Vec::new();
+    let out = bench.path("run");
+    let end = complete(experiment, "random", &out, &Options::default(), &mut |stage| {
+        match stage {
+            Stage::ReadOut { of, .. } => read_out.push(of),
+            other => panic!("{other:?} in no epoch"),
+        }
+        ControlFlow::Continue(())
+    });
+    read_out.dedup();
+    assert_eq!(read_out, [Subject::Trained, Subject::Pixels]);
+    let found = summary(end.unwrap());
+    assert_eq!((found.updates, found.loss, &found.untrained), (0, None, &found.readout));
+    assert!([found.training_s, found.multiply_adds, found.pairs_per_s].iter().all(|figure| figure.to_bits() == 0));
+    // It is the floor of a run that learns.
+    assert_eq!(found.readout, summary(bench.complete("learned", None).0).untrained);
+    let (table, picture) = (found.table(), std::fs::read_to_string(out.join("result.svg")).unwrap());
+    for shown in [&table, &picture] {
+        assert_eq!((shown.matches("v3 untrained").count(), shown.matches("after learning").count()), (1, 0), "{shown}");
+    }
+    assert!(table.contains("the encoder has its first weights"), "{table}");
+    assert!(picture.contains("no epochs") && !picture.contains("NaN"), "{picture}");
+}

@@ -3,6 +3,8 @@
 
 #[path = "targets/faults.rs"]
 mod faults;
+#[path = "targets/relays.rs"]
+mod relays;
 #[path = "targets/slopes.rs"]
 mod slopes;
 

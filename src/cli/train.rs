@@ -91,7 +91,9 @@ fn train(session: &Session) -> Result<Ending> {
     match end? {
         End::Finished(summary) => {
             say(&summary.table())?;
-            say(&format!("{:.0} pairs/s; results in {run}", summary.pairs_per_s))?;
+            let pace =
+                if summary.has_learned() { format!("{:.0} pairs/s; ", summary.pairs_per_s) } else { String::new() };
+            say(&format!("{pace}results in {run}"))?;
             Ok(Ending::Done)
         }
         End::Stopped => {

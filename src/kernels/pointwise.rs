@@ -13,6 +13,7 @@
 //! the hardware to see a stream: 250 samples of 512x8x8 took 2.7 ms on one core and take 1.9.
 
 mod difference;
+mod relay;
 mod transfer;
 
 use rayon::prelude::*;
@@ -24,6 +25,7 @@ use super::simd::{Kernel, Vector};
 use crate::shape::Shape;
 
 pub use difference::difference;
+pub use relay::relay;
 
 /// Transfer function of a unit: from (pooled) drive to activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -45,7 +45,9 @@ impl State {
             let projection = network.projection(id);
             let synapses = &self.forward[id.0];
             let dims = projection.map.weight_dims(network.unit(projection.from).shape);
-            add(Slot::Weight(id), &projection.name, "weight", dims);
+            if projection.map.has_weights() {
+                add(Slot::Weight(id), &projection.name, "weight", dims);
+            }
             if let Some(bias) = synapses.weights.bias() {
                 add(Slot::Bias(id), &projection.name, "bias", vec![bias.len()]);
             }

@@ -13,11 +13,11 @@
 
 use rayon::prelude::*;
 
-use super::pathway::{self, Pairing};
+use super::pathway::{self, Pairing, Pathway};
 use super::population::Population;
 use super::{Change, Feedback, Signal, State, Synapse, View, Weights};
 use crate::kernels::layout::LANES;
-use crate::kernels::product::{Product, Sum};
+use crate::kernels::product::Sum;
 use crate::kernels::{Buffer, Layout, Pool, Transfer, pointwise};
 use crate::network::{self, FeedbackId, Network, UnitId};
 use crate::optimizer::{Moments, Optimizer};
@@ -87,7 +87,7 @@ impl Inverse {
 /// The kernel and weights of an inverse at work.
 struct Undo<'a> {
     isa: crate::kernels::Isa,
-    product: &'a Product,
+    pathway: &'a Pathway,
     packed: &'a [f32],
     weights: &'a Weights<Feedback>,
     transfer: Transfer,
@@ -97,7 +97,7 @@ struct Undo<'a> {
 impl Undo<'_> {
     /// g(activity).
     fn run(&self, activity: &[f32], drive: &mut [f32], out: &mut [f32]) {
-        self.product.run(self.isa, self.packed, activity, None, self.weights.bias(), Sum::Replace, drive);
+        self.pathway.run(self.isa, self.packed, activity, None, self.weights.bias(), Sum::Replace, drive);
         pointwise::fire(self.isa, Pool::None, self.transfer, drive, self.layout, out, self.layout, &mut []);
     }
 }
@@ -142,7 +142,7 @@ impl State {
         let Inverse { transfer, layout, drive, image, error, packet_layout, packet, events, losses, .. } = inverse;
         let (transfer, layout, packet_layout) = (*transfer, *layout, *packet_layout);
         let room = samples * layout.sample();
-        let undo = Undo { isa, product: &synapses.product, packed: &synapses.packed, weights, transfer, layout };
+        let undo = Undo { isa, pathway: &synapses.pathway, packed: &synapses.packed, weights, transfer, layout };
         let answer = &upper.trace(View::Probe).activity[..samples * upper.layout.sample()];
         undo.run(answer, &mut drive[..room], &mut image[..room]);
         let perturbed = &lower.trace(View::Probe).activity[..samples * lower.layout.sample()];
@@ -167,7 +167,7 @@ impl State {
             packet_layout,
             &mut events[..samples],
         );
-        synapses.work.done += samples as u64 * synapses.product.multiply_adds();
+        synapses.work.done += samples as u64 * synapses.pathway.multiply_adds();
     }
 
     /// The synapses of an inverse turn the upper unit's answer and their own error into a change.
@@ -206,7 +206,7 @@ impl State {
         inverse.updates += 1;
         optimizer.update(inverse.updates, &mut inverse.moments, &mut inverse.change);
         weights.values.iter_mut().zip(&inverse.change).for_each(|(weight, &update)| *weight -= update);
-        synapses.product.pack(weights.synapses(), &mut synapses.packed);
+        synapses.pathway.pack(weights.synapses(), &mut synapses.packed);
     }
 
     /// An inverse brings the upper unit's target down: the way from the lower unit's activity to its own target is
@@ -220,7 +220,7 @@ impl State {
         let Inverse { transfer, layout, drive, image, aim, .. } = inverse;
         let (transfer, layout) = (*transfer, *layout);
         let room = samples * layout.sample();
-        let undo = Undo { isa, product: &synapses.product, packed: &synapses.packed, weights, transfer, layout };
+        let undo = Undo { isa, pathway: &synapses.pathway, packed: &synapses.packed, weights, transfer, layout };
         let (upper_layout, error_layout) = (upper.layout, upper.error_layout);
         let (kept, probe) = upper.with_probe(view);
         let activity = &kept.activity[..samples * upper_layout.sample()];
@@ -230,7 +230,7 @@ impl State {
         pointwise::difference(isa, (activity, upper_layout), (error, error_layout), to, Sum::Replace);
         undo.run(activity, &mut drive[..room], &mut image[..room]);
         undo.run(target, &mut drive[..room], &mut aim[..room]);
-        synapses.work.done += 2 * samples as u64 * synapses.product.multiply_adds();
+        synapses.work.done += 2 * samples as u64 * synapses.pathway.multiply_adds();
         let error = &mut self.units[ends.to.0].trace_mut(view).error[..room];
         pointwise::difference(isa, (&image[..room], layout), (&aim[..room], layout), (error, layout), sum);
     }

@@ -172,7 +172,7 @@ impl State {
         let (pre, post) = two(&mut self.units, ends.from.0, ends.to.0);
         let activity = &pre.trace(view).activity[..self.samples * pre.layout.sample()];
         let drive = &mut post.drive[..self.samples * post.drive_layout.sample()];
-        synapses.product.run(self.isa, &synapses.packed, activity, None, synapses.weights.bias(), sum, drive);
+        synapses.pathway.run(self.isa, &synapses.packed, activity, None, synapses.weights.bias(), sum, drive);
         synapses.drive_work.done += self.samples as u64 * synapses.multiply_adds;
     }
 
@@ -279,7 +279,7 @@ impl State {
         let packet = &trace.packet[..self.samples * upper.packet_layout.sample()];
         let error_layout = lower.error_layout;
         let error = &mut lower.trace_mut(view).error[..self.samples * error_layout.sample()];
-        synapses.product.run(self.isa, &synapses.packed, packet, Some(events), None, sum, error);
+        synapses.pathway.run(self.isa, &synapses.packed, packet, Some(events), None, sum, error);
         synapses.work.add(events, synapses.multiply_adds);
     }
 
@@ -325,7 +325,7 @@ impl State {
         optimizer.update(plasticity.updates, &mut plasticity.moments, &mut plasticity.change);
         let update = &plasticity.change;
         subtract(&mut synapses.weights.values, update);
-        synapses.product.pack(synapses.weights.synapses(), &mut synapses.packed);
+        synapses.pathway.pack(synapses.weights.synapses(), &mut synapses.packed);
         if let Some(id) = network.feedback_of(projection) {
             let feedback = &mut self.feedback[id.0];
             if let (Wiring::Learned | Wiring::Sign, Some(weights)) = (feedback.wiring, &mut feedback.weights) {

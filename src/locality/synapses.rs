@@ -4,11 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::connectome::Connectome;
 use super::inverse::Inverse;
-use super::pathway::Pairing;
+use super::pathway::{Pairing, Pathway};
 use super::population::Population;
 use super::{Breach, Errorway, Feedback, Feedforward, Provision, Weights, pathway};
 use crate::kernels::Buffer;
-use crate::kernels::product::Product;
 use crate::network::{FeedbackId, Init, Network, ProjectionId, Wiring};
 use crate::optimizer::Moments;
 use crate::rng::Stream;
@@ -17,7 +16,7 @@ use crate::rng::Stream;
 #[derive(Debug, Clone)]
 pub(super) struct ForwardSynapses {
     pub weights: Weights<Feedforward>,
-    pub product: Product,
+    pub pathway: Pathway,
     pub packed: Buffer,
     pub plasticity: Option<Plasticity>,
     /// Multiply-adds of one sample, of synapses that exist: as many to drive, to carry and to learn.
@@ -41,7 +40,7 @@ pub(super) struct Plasticity {
 pub(super) struct FeedbackSynapses {
     pub wiring: Wiring,
     pub partner: ProjectionId,
-    /// Weights of its own; none when the partner's are transported.
+    /// Weights of its own; none when the partner's are transported, or when there are none to transport.
     pub weights: Option<Weights<Feedback>>,
     /// The weights as errors meet them, where those are their signs or multiples.
     sent: Vec<f32>,
@@ -49,7 +48,7 @@ pub(super) struct FeedbackSynapses {
     scale: f32,
     /// What only a learned inverse has.
     pub inverse: Option<Inverse>,
-    pub product: Product,
+    pub pathway: Pathway,
     pub packed: Buffer,
     pub multiply_adds: u64,
     pub work: Work,
@@ -90,7 +89,7 @@ impl ForwardSynapses {
         let connectome = Connectome::draw(projection, synapses, stream);
         let fan_in = projection.fan_in(pre);
         let weights = Weights::draw(synapses, map.biases(pre), fan_in, projection.init, connectome, &mut rng);
-        let product = pathway::drive(map, from.layout, to.drive_layout);
+        let pathway = pathway::drive(map, from.layout, to.drive_layout);
         let plasticity = network.learns(id).then(|| Plasticity {
             pairing: pathway::learn(map, from.layout, to.packet_layout),
             change: vec![0.0; weights.values.len()],
@@ -98,10 +97,10 @@ impl ForwardSynapses {
             updates: 0,
         });
         ForwardSynapses {
-            multiply_adds: weights.connectome.share(product.multiply_adds()),
+            multiply_adds: weights.connectome.share(pathway.multiply_adds()),
             weights,
-            packed: Buffer::zeros(product.packed_len()),
-            product,
+            packed: Buffer::zeros(pathway.packed_len()),
+            pathway,
             plasticity,
             drive_work: Work::default(),
             learn_work: Work::default(),
@@ -110,7 +109,7 @@ impl ForwardSynapses {
 
     /// Brings the weights into the order in which the kernel reads them.
     pub(super) fn pack(&mut self) {
-        self.product.pack(self.weights.synapses(), &mut self.packed);
+        self.pathway.pack(self.weights.synapses(), &mut self.packed);
     }
 }
 
@@ -127,8 +126,10 @@ impl FeedbackSynapses {
         let (upper, lower) = (&units[feedback.from.0], &units[feedback.to.0]);
         let inverts = feedback.wiring == Wiring::Inverse;
         let heard = if inverts { upper.layout } else { upper.packet_layout };
-        let product = pathway::carry(feedback.map, heard, lower.error_layout);
-        let weights = (feedback.wiring != Wiring::Transported).then(|| {
+        let scale = if network.is_aimed(feedback.to) && !inverts { provision.target_step } else { 1.0 };
+        let pathway = pathway::carry(feedback.map, heard, lower.error_layout).scaled(scale);
+        let owns_weights = feedback.wiring != Wiring::Transported && feedback.map.has_weights();
+        let weights = owns_weights.then(|| {
             let mut rng = Stream::new(provision.seed).named("feedback").named(&feedback.name).rng();
             let synapses = feedback.map.weight_dims(pre).iter().product();
             let mut weights = if inverts {
@@ -145,7 +146,6 @@ impl FeedbackSynapses {
             }
             weights
         });
-        let scale = if network.is_aimed(feedback.to) && !inverts { provision.target_step } else { 1.0 };
         let as_sent = feedback.wiring == Wiring::Sign || scale != 1.0;
         let sent = vec![0.0; if as_sent { forward[feedback.partner.0].weights.synapses().len() } else { 0 }];
         let inverse = weights.as_ref().filter(|_| inverts).map(|weights| {
@@ -159,27 +159,30 @@ impl FeedbackSynapses {
             sent,
             scale,
             inverse,
-            packed: Buffer::zeros(product.packed_len()),
-            multiply_adds: if inverts { product.multiply_adds() } else { forward[feedback.partner.0].multiply_adds },
-            product,
+            packed: Buffer::zeros(pathway.packed_len()),
+            multiply_adds: if inverts { pathway.multiply_adds() } else { forward[feedback.partner.0].multiply_adds },
+            pathway,
             work: Work::default(),
         }
     }
 
     /// Brings the weights that errors travel through into the order in which the kernel reads them.
     pub(super) fn pack(&mut self, forward: &Weights<Feedforward>) {
+        if let Pathway::Relayed { .. } = self.pathway {
+            return;
+        }
         let Errorway(way) = match &self.weights {
             Some(own) => own.errorway(),
             None => Breach::WEIGHT_TRANSPORT.errorway(forward),
         };
         if self.sent.is_empty() {
-            return self.product.pack(way, &mut self.packed);
+            return self.pathway.pack(way, &mut self.packed);
         }
         let signed = self.wiring == Wiring::Sign;
         for (sent, &weight) in self.sent.iter_mut().zip(way) {
             let signal = if signed && weight != 0.0 { weight.signum() } else { weight };
             *sent = self.scale * signal;
         }
-        self.product.pack(&self.sent, &mut self.packed);
+        self.pathway.pack(&self.sent, &mut self.packed);
     }
 }

@@ -5,9 +5,9 @@
 
 use smallvec::SmallVec;
 
-use super::UnitId;
 use super::check::unit_place;
 use super::diagram::Diagram;
+use super::{LinearMap, Network, UnitId};
 use crate::fault::Fault;
 
 /// A part of a network that may learn by itself.
@@ -17,12 +17,42 @@ pub struct Block {
     pub units: Vec<UnitId>,
     /// The unit on which the loss acts while the block learns by itself.
     pub head: UnitId,
+    pub(super) top: UnitId,
 }
 
 impl Block {
-    /// The unit that the rest of the network builds on, and that is read out: the last one written.
+    /// The unit that the rest of the network builds on, and that is read out: the last one written, or what it relays if
+    /// only heads hear it.
     pub fn top(&self) -> UnitId {
-        self.units.last().copied().unwrap_or(self.head)
+        self.top
+    }
+}
+
+impl Network {
+    /// The unit that is read out when a head is thrown away: the one below it. Relays that only heads hear, such as a
+    /// pool that stands before them, are thrown away too.
+    pub fn top_below(&self, head: UnitId) -> Option<UnitId> {
+        let last = self.afferents(head).last()?;
+        Some(self.below_relays(self.projection(last).from))
+    }
+
+    /// `unit`, or what it relays if only heads hear it.
+    pub(super) fn below_relays(&self, mut unit: UnitId) -> UnitId {
+        while let Some(lower) = self.relayed_to_heads(unit) {
+            unit = lower;
+        }
+        unit
+    }
+
+    /// The unit of the same block that `unit` hands on one to one, to heads alone.
+    fn relayed_to_heads(&self, unit: UnitId) -> Option<UnitId> {
+        let mut afferents = self.afferents(unit);
+        let only = self.projection(afferents.next().filter(|_| afferents.len() == 0)?);
+        let is_head = |unit| self.heads.contains(&unit) || self.blocks.iter().any(|block| block.head == unit);
+        let serves_heads = self.efferents(unit).all(|id| is_head(self.projection(id).to));
+        let together = |block: &Block| block.units.contains(&unit) == block.units.contains(&only.from);
+        let inner = !self.unit(only.from).input && self.blocks.iter().all(together);
+        (only.map == LinearMap::OneToOne && serves_heads && inner).then_some(only.from)
     }
 }
 
@@ -73,7 +103,8 @@ impl Division {
                 members.push(unit);
             }
             if let Some(head) = members.pop() {
-                division.blocks.push(Block { units: members, head });
+                let top = members.last().copied().unwrap_or(head);
+                division.blocks.push(Block { units: members, head, top });
             }
         }
         if division.understood && !division.blocks.is_empty() {

@@ -34,6 +34,6 @@ impl Diagram<'_> {
 
     /// Whether a feedforward projection is to learn, as far as can be told.
     pub(super) fn may_learn(&self, index: usize) -> bool {
-        self.spec.feedforward[index].plastic || self.doubts.touch(&format!("feedforward[{index}].plastic"))
+        self.spec.feedforward[index].is_plastic() || self.doubts.touch(&format!("feedforward[{index}].plastic"))
     }
 }

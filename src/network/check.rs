@@ -2,7 +2,7 @@
 //! zeros, initial laws that draw nothing. Numbers that must fit each other are the business of `geometry`.
 
 use super::projection::Window;
-use super::spec::{NetworkSpec, UnitSpec};
+use super::spec::{NetworkSpec, ProjectionSpec, UnitSpec};
 use super::{Init, LinearMap};
 use crate::document::Doubts;
 use crate::fault::Fault;
@@ -44,6 +44,10 @@ pub(super) fn numbers(spec: &NetworkSpec, doubts: &Doubts) -> Vec<Fault> {
         };
         let wrong = map_faults(&owner, projection.map).into_iter().filter(certain);
         faults.extend(wrong.map(|fault| fault.within("map").within(&place)));
+        if !projection.map.has_weights() && !doubts.touch(&format!("{place}.map")) {
+            faults.extend(weightless_faults(&owner, projection).into_iter().map(|fault| fault.within(&place)));
+            continue;
+        }
         faults.extend(density_fault(&owner, projection.density).map(|fault| fault.within(&place)));
         let symmetric = (projection.init == Init::Symmetric).then(|| {
             let problem = format!("{owner} cannot start as a copy of itself: Symmetric copies the forward weights");
@@ -89,9 +93,10 @@ pub(super) fn projection_name(name: Option<&String>, from: &str, to: &str) -> St
 
 /// A map's sizes that must not be 0.
 fn sizes(map: LinearMap) -> Vec<(&'static str, usize)> {
-    let outputs = if let LinearMap::Dense { .. } = map { "units" } else { "channels" };
+    let name = if let LinearMap::Dense { .. } = map { "units" } else { "channels" };
+    let outputs = map.outputs().map(|size| (name, size));
     let window = map.window().map(|Window { kernel, stride, .. }| [("kernel", kernel), ("stride", stride)]);
-    std::iter::once((outputs, map.outputs())).chain(window.into_iter().flatten()).collect()
+    outputs.into_iter().chain(window.into_iter().flatten()).collect()
 }
 
 fn map_faults(owner: &str, map: LinearMap) -> Vec<Fault> {
@@ -117,6 +122,19 @@ fn window_faults(owner: &str, window: Window) -> Vec<Fault> {
         Fault::new("output_pad", problem, remedy)
     });
     wide.into_iter().chain(bare).collect()
+}
+
+/// What a projection without weights is given for weights.
+fn weightless_faults(owner: &str, projection: &ProjectionSpec) -> Vec<Fault> {
+    let given = [
+        ("plastic", projection.plastic == Some(true), "is to learn"),
+        ("init", projection.init != Init::Kaiming, "is given first weights"),
+        ("density", projection.density != 1.0, "is given a density of synapses"),
+    ];
+    let fault = |(field, _, what): (&str, bool, &str)| {
+        Fault::new(field, format!("{owner} {what}, but one to one it has no weights"), format!("remove {field}"))
+    };
+    given.into_iter().filter(|(_, is_given, _)| *is_given).map(fault).collect()
 }
 
 fn density_fault(owner: &str, density: f32) -> Option<Fault> {

@@ -229,7 +229,7 @@ impl<'a> Diagram<'a> {
                 map: spec.map,
                 init: spec.init,
                 density: spec.density,
-                plastic: spec.plastic,
+                plastic: spec.is_plastic(),
             })
         });
         projection.collect()

@@ -161,6 +161,13 @@ impl Written {
                 ));
             }
         }
+        let relays = partner.filter(certain).is_some_and(|id| !diagram.spec.feedforward[id.0].map.has_weights());
+        // A copy of the forward weights is what it is anyway.
+        let drawn = spec.init.is_some_and(|init| init != Init::Symmetric);
+        if relays && drawn && !matches!(wiring, Some(Wiring::Inverse | Wiring::Transported)) {
+            let problem = format!("{owner} is given first weights, but what it answers is one to one and has none");
+            faults.push(Fault::new(format!("{place}.init"), problem, "remove init"));
+        }
         if let (Some(from), Some(to)) = (join.from.known(), join.to.known()) {
             faults.extend(division.crossing(&owner, from, to).map(|fault| fault.within(&place)));
         }
@@ -179,6 +186,7 @@ impl Written {
 fn in_words(map: LinearMap) -> String {
     let bias = if map.bias() { " with bias" } else { "" };
     let (kind, outputs) = match map {
+        LinearMap::OneToOne => return "one to one".to_string(),
         LinearMap::Dense { units, .. } => return format!("dense, {units} units{bias}"),
         LinearMap::Conv { channels, .. } => ("a convolution", channels),
         LinearMap::Local { channels, .. } => ("locally connected", channels),

@@ -115,6 +115,12 @@ fn mismatch(name: &str, map: LinearMap, drive: &Drive, expected: &Expected) -> F
             };
             Fault::new("units", problem, remedy)
         }
+        LinearMap::OneToOne => {
+            let problem =
+                format!("projection {name}: hands on {made} one to one, but {unit} expects {wanted} from {by}");
+            let kind = if wanted.is_flat() { "Dense" } else { "Conv" };
+            Fault::new("", problem, format!("use a {kind} that makes {wanted}, or make {by} one that makes {made}"))
+        }
         _ if size(made) == size(wanted) => {
             let problem = format!(
                 "projection {name}: makes {} channels, but {unit} expects {} from {by}",
@@ -156,7 +162,7 @@ fn window_remedy(map: LinearMap, pre: Shape, wanted: Shape) -> Option<String> {
     let strides = (1..=TRIED).map(|stride| (Window { stride, ..window }, format!("use stride {stride}")));
     let mut tried = paddings.chain(output_paddings).chain(kernels).chain(strides);
     let (_, remedy) = tried.find(|(window, _)| makes(*window))?;
-    let fits = map.outputs() == wanted.channels;
+    let fits = map.outputs() == Some(wanted.channels);
     let count = if fits { String::new() } else { format!(" and channels: {}", wanted.channels) };
     Some(remedy + &count)
 }

@@ -48,6 +48,11 @@ fn startable(network: &Network, feedback: &Feedback, map: LinearMap) -> Result<L
     if feedback.init != Init::Symmetric || own == theirs && !spread {
         return Ok(map);
     }
+    if !partner.map.has_weights() {
+        let problem =
+            format!("inverse {} cannot start as a copy of {}, which has no weights", feedback.name, partner.name);
+        return Err(Fault::new("init", problem, "use Kaiming, or leave init out"));
+    }
     let problem = format!(
         "inverse {} cannot start as a copy of {}: its weights are {own:?}, those are {theirs:?}",
         feedback.name, partner.name
@@ -72,6 +77,8 @@ fn geometry(network: &Network, feedback: &Feedback, wish: Wish) -> Result<Linear
             pad,
             bias: true,
         },
+        // Each value comes from one window, all of whose channels its inverse may ask.
+        (None, LinearMap::OneToOne) => mirror(upper.shape, upper.pool.size(), upper.pool.size(), 0),
         (None, LinearMap::Dense { units, .. }) if upper.pool.size() == 1 => LinearMap::Dense { units, bias: true },
         (Some(LinearMap::TransposedConv { channels, kernel, stride, pad, output_pad, bias }), _) => {
             let made =

@@ -94,6 +94,9 @@ pub enum LinearMap {
         #[serde(default)]
         bias: bool,
     },
+    /// Each presynaptic value as it is to its one place in the drive: a skip, or a relay into a unit that pools. There
+    /// are no weights, so nothing learns, and an error comes back as it is whatever the wiring.
+    OneToOne,
 }
 
 /// The numbers of a map that looks at its presynaptic maps, or writes its drive, window by window.
@@ -127,6 +130,7 @@ impl LinearMap {
                 };
                 Some(Shape::new(channels, side(pre.height)?, side(pre.width)?))
             }
+            LinearMap::OneToOne => Some(pre),
         }
     }
 
@@ -137,20 +141,28 @@ impl LinearMap {
             LinearMap::Dense { .. } => pre.len(),
             LinearMap::Conv { kernel, .. } | LinearMap::Local { kernel, .. } => pre.channels * kernel * kernel,
             LinearMap::TransposedConv { kernel, stride, .. } => pre.channels * kernel.div_ceil(stride).pow(2),
+            LinearMap::OneToOne => 1,
         }
     }
 
-    /// Multiply-adds of one sample, padding included: as many to drive, to carry and to learn.
+    /// Multiply-adds of one sample, padding included: as many to drive, to carry and to learn. Without weights, nothing
+    /// is multiplied.
     pub fn multiply_adds(self, pre: Shape) -> u64 {
         match self {
+            LinearMap::OneToOne => 0,
             LinearMap::TransposedConv { channels, kernel, .. } => (pre.len() * channels * kernel * kernel) as u64,
             _ => self.output(pre).map_or(0, |drive| (drive.len() * self.fan_in(pre)) as u64),
         }
     }
 
+    /// Whether the map has weights.
+    pub fn has_weights(self) -> bool {
+        self != LinearMap::OneToOne
+    }
+
     /// Dimensions of the weights: `[out, in]` of a dense map, `[out, in, kernel, kernel]` of a convolution,
     /// `[in, out, kernel, kernel]` of a transposed one, `[rows, columns, kernel, kernel, in, out]` of a locally connected
-    /// map.
+    /// map, `[0]` of a map without any.
     pub fn weight_dims(self, pre: Shape) -> Vec<usize> {
         match self {
             LinearMap::Dense { units, .. } => vec![units, pre.len()],
@@ -160,6 +172,7 @@ impl LinearMap {
                 let (rows, columns) = self.output(pre).map_or((0, 0), |drive| (drive.height, drive.width));
                 vec![rows, columns, kernel, kernel, pre.channels, channels]
             }
+            LinearMap::OneToOne => vec![0],
         }
     }
 
@@ -168,13 +181,14 @@ impl LinearMap {
         self.weight_dims(pre).into_iter().map(|dim| dim as u128).product()
     }
 
-    /// Feature maps of the drive; of a dense map, its units.
-    pub fn outputs(self) -> usize {
+    /// Feature maps of the drive, where the map says how many; of a dense map, its units.
+    pub fn outputs(self) -> Option<usize> {
         match self {
-            LinearMap::Dense { units, .. } => units,
+            LinearMap::Dense { units, .. } => Some(units),
             LinearMap::Conv { channels, .. }
             | LinearMap::Local { channels, .. }
-            | LinearMap::TransposedConv { channels, .. } => channels,
+            | LinearMap::TransposedConv { channels, .. } => Some(channels),
+            LinearMap::OneToOne => None,
         }
     }
 
@@ -183,34 +197,35 @@ impl LinearMap {
         match self {
             _ if !self.bias() => 0,
             LinearMap::Local { .. } => self.output(pre).map_or(0, Shape::len),
-            _ => self.outputs(),
+            _ => self.outputs().unwrap_or(0),
         }
     }
 
     /// Whether the map has biases.
     pub fn bias(mut self) -> bool {
-        *self.bias_mut()
+        self.bias_mut().is_some_and(|bias| *bias)
     }
 
     /// The same geometry as errors know it: they meet no bias.
     pub(super) fn without_bias(mut self) -> LinearMap {
-        *self.bias_mut() = false;
+        self.bias_mut().into_iter().for_each(|bias| *bias = false);
         self
     }
 
-    fn bias_mut(&mut self) -> &mut bool {
+    fn bias_mut(&mut self) -> Option<&mut bool> {
         match self {
             LinearMap::Dense { bias, .. }
             | LinearMap::Conv { bias, .. }
             | LinearMap::Local { bias, .. }
-            | LinearMap::TransposedConv { bias, .. } => bias,
+            | LinearMap::TransposedConv { bias, .. } => Some(bias),
+            LinearMap::OneToOne => None,
         }
     }
 
-    /// The numbers of its windows; a dense map has none.
+    /// The numbers of its windows; a dense map and one to one have none.
     pub(super) fn window(self) -> Option<Window> {
         match self {
-            LinearMap::Dense { .. } => None,
+            LinearMap::Dense { .. } | LinearMap::OneToOne => None,
             LinearMap::Conv { kernel, stride, pad, .. } | LinearMap::Local { kernel, stride, pad, .. } => {
                 Some(Window { kernel, stride, pad, output_pad: 0 })
             }
@@ -223,7 +238,7 @@ impl LinearMap {
     /// The same map with other windows.
     pub(super) fn with_window(mut self, window: Window) -> LinearMap {
         match &mut self {
-            LinearMap::Dense { .. } => (),
+            LinearMap::Dense { .. } | LinearMap::OneToOne => (),
             LinearMap::Conv { kernel, stride, pad, .. } | LinearMap::Local { kernel, stride, pad, .. } => {
                 (*kernel, *stride, *pad) = (window.kernel, window.stride, window.pad);
             }
@@ -287,7 +302,7 @@ pub struct Projection {
     pub init: Init,
     /// The probability with which each synapse exists.
     pub density: f32,
-    /// Whether the weights learn.
+    /// Whether the weights learn; never without weights.
     pub plastic: bool,
 }
 

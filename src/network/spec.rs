@@ -34,7 +34,7 @@ pub struct NetworkSpec {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlockSpec {
-    /// Names of its units, the one that others build on last.
+    /// Names of its units, the one that others build on last; relays that only the head hears may follow it.
     pub units: Vec<String>,
     /// Name of the unit on which the loss acts while the block learns by itself.
     pub head: String,
@@ -83,9 +83,16 @@ pub struct ProjectionSpec {
     /// The probability with which each synapse (each weight) exists, above 0 and up to 1.
     #[serde(default = "whole")]
     pub density: f32,
-    /// Whether the weights learn.
-    #[serde(default = "yes")]
-    pub plastic: bool,
+    /// Whether the weights learn; they do unless told otherwise, where there are any.
+    #[serde(default)]
+    pub plastic: Option<bool>,
+}
+
+impl ProjectionSpec {
+    /// Whether it has weights that are to learn.
+    pub(super) fn is_plastic(&self) -> bool {
+        self.map.has_weights() && self.plastic.unwrap_or(true)
+    }
 }
 
 /// One feedback projection of a description.
@@ -119,10 +126,6 @@ pub struct FeedbackSpec {
 
 fn whole() -> f32 {
     1.0
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// Where an experiment finds its network: written out, or in a file of its own.

@@ -48,7 +48,7 @@ impl Ways<'_> {
         joins.filter_map(|(index, (join, spec))| {
             let (_, to) = join
                 .known()
-                .filter(|(_, to)| spec.plastic && !self.may_be_reached(*to) && !self.diagram.cyclic[to.0])?;
+                .filter(|(_, to)| spec.is_plastic() && !self.may_be_reached(*to) && !self.diagram.cyclic[to.0])?;
             if self.division.rests(to) || self.diagram.doubts.touch(&format!("feedforward[{index}].plastic")) {
                 return None;
             }

@@ -25,13 +25,13 @@ pub(super) type Frame = [f64; 4];
 impl Summary {
     /// Draws the run from its metrics, with a curve of its own for each block that learned after another.
     pub fn picture(&self, epochs: &[Epoch]) -> String {
-        let mut rows = vec![
-            ("pixels".to_string(), self.pixels.test_accuracy, "#bbb"),
-            (format!("{} untrained", self.unit), self.untrained.test_accuracy, "#8aa"),
-        ];
-        rows.extend(self.learned().map(|(unit, accuracy)| {
+        let floors: Vec<_> = self.floors().collect();
+        let floors = floors.into_iter().rev().zip(["#bbb", "#8aa"]);
+        let mut rows: Vec<_> =
+            floors.map(|((what, accuracy), colour)| (what, accuracy.test_accuracy, colour)).collect();
+        rows.extend(self.encoder().map(|(unit, accuracy)| {
             let colour = if unit == self.unit { "#27a" } else { "#7ac" };
-            (format!("{unit} after learning"), accuracy.test_accuracy, colour)
+            (format!("{unit} {}", self.state()), accuracy.test_accuracy, colour)
         }));
         let panel = PANEL.max(ROW * rows.len() as f64);
         let height = TOP + panel + BELOW;
@@ -41,7 +41,11 @@ impl Summary {
              font-size=\"12\" fill=\"#333\">\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n"
         );
         text(&mut svg, [CURVE[0], 26.0], "start", true, &format!("{}: mean loss of a batch", self.name));
-        curves(&mut svg, frame(CURVE), epochs);
+        if epochs.is_empty() {
+            text(&mut svg, [CURVE[0], TOP + 12.0], "start", false, "no epochs");
+        } else {
+            curves(&mut svg, frame(CURVE), epochs);
+        }
         let title = format!("linear read-out, test % ({} classes)", self.data.classes);
         text(&mut svg, [BARS[0], 26.0], "start", true, &title);
         bars(&mut svg, frame(BARS), 100.0 / self.data.classes as f64, &rows);

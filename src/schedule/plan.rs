@@ -80,9 +80,14 @@ fn line(step: &Step, network: &Network) -> Line {
         (ends.name.clone(), upper, lower, dims.join("x"), ends.map.multiply_adds(lower))
     };
     let adds = |sum: Sum| if sum == Sum::Add { ", adds" } else { "" };
+    let relays = |id: ProjectionId| !network.projection(id).map.has_weights();
     let unit_line = |unit: UnitId, detail: String| (network.unit(unit).name.clone(), detail, 0);
     let (subject, detail, multiply_adds) = match *step {
         Step::Present(unit, _) => unit_line(unit, network.unit(unit).shape.to_string()),
+        Step::Drive(id, _, sum) if relays(id) => {
+            let (name, pre, post, _, cost) = synapses(id);
+            (name, format!("{pre} -> {post} one to one{}", adds(sum)), cost)
+        }
         Step::Drive(id, _, sum) => {
             let (name, pre, post, weights, cost) = synapses(id);
             (name, format!("{pre} -> {post} by {weights}{}", adds(sum)), cost)
@@ -112,6 +117,10 @@ fn line(step: &Step, network: &Network) -> Line {
             )
         }
         Step::Gate(unit, _) => unit_line(unit, format!("{} -> {}", network.unit(unit).shape, network.unit(unit).drive)),
+        Step::Carry(id, _, sum) if relays(network.answer(id).partner) => {
+            let (_, pre, post, _, cost) = synapses(network.answer(id).partner);
+            (network.answer(id).name.clone(), format!("{post} -> {pre} one to one{}", adds(sum)), cost)
+        }
         Step::Carry(id, _, sum) => {
             let feedback = network.answer(id);
             let (_, pre, post, weights, cost) = synapses(feedback.partner);

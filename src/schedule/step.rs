@@ -99,10 +99,9 @@ impl Step {
             Step::Present(unit, view) => (smallvec![Place::World(view)], smallvec![Place::Activity(unit, view)]),
             Step::Drive(id, view, _) => {
                 let ends = network.projection(id);
-                (
-                    smallvec![Place::Activity(ends.from, view), Place::Weights(id)],
-                    smallvec![Place::Drive(ends.to, view)],
-                )
+                let mut reads: SmallVec<[Place; 4]> = smallvec![Place::Activity(ends.from, view)];
+                reads.extend(ends.map.has_weights().then_some(Place::Weights(id)));
+                (reads, smallvec![Place::Drive(ends.to, view)])
             }
             Step::Fire(unit, view) => (smallvec![Place::Drive(unit, view)], smallvec![Place::Activity(unit, view)]),
             Step::Store(unit) => (smallvec![Place::Activity(unit, View::Stored)], smallvec![Place::Memory(unit)]),
@@ -129,7 +128,9 @@ impl Step {
                     Wiring::Transported => Place::Weights(ends.partner),
                     Wiring::Fixed | Wiring::Learned | Wiring::Sign | Wiring::Inverse => Place::FeedbackWeights(id),
                 };
-                (smallvec![Place::Packet(ends.from, view), weights], smallvec![Place::Error(ends.to, view)])
+                let mut reads: SmallVec<[Place; 4]> = smallvec![Place::Packet(ends.from, view)];
+                reads.extend(ends.map.has_weights().then_some(weights));
+                (reads, smallvec![Place::Error(ends.to, view)])
             }
             Step::Learn(id, view, _) => {
                 let ends = network.projection(id);

@@ -172,13 +172,13 @@ impl Description {
         Some(Fault::new("readout.unit", format!("there is no unit {name:?}"), remedy))
     }
 
-    /// The unit to read out: the one named, or the one below the last head, unless that is an input.
+    /// The unit to read out: the one named, or the top below the last head, unless that is an input.
     fn readout_unit(&self, network: &Network) -> Option<UnitId> {
         if let Some(name) = &self.readout.unit {
             return network.find(name);
         }
-        let below = network.heads().last().and_then(|&head| network.afferents(head).last());
-        below.map(|projection| network.projection(projection).from).filter(|&unit| !network.unit(unit).input)
+        let top = network.heads().last().and_then(|&head| network.top_below(head));
+        top.filter(|&unit| !network.unit(unit).input)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::shape::Shape;
 pub struct Readout {
     /// What the classifier learns from and is tested on, if not the data that the encoder learned from.
     pub data: Option<Source>,
-    /// Unit that is read out; by default the one below the last head.
+    /// Unit that is read out; by default the one below the last head, or what it relays if only heads hear it.
     pub unit: Option<String>,
     /// Side of the windows over which the classifier is shown the mean of each map, at most the whole map. By default
     /// the smallest that leaves [`Readout::MOST_FEATURES`] or fewer; 1 shows the maps as they are.

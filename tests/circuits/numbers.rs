@@ -1,8 +1,9 @@
 //! Faults of sizes, shapes and first weights.
 
 use synlocal::network::Wiring;
+use synlocal::shape::Shape;
 
-use crate::{CHAIN, UNITS, assert_says, fault, faults_of, network};
+use crate::{CHAIN, UNITS, assert_says, build, fault, faults_of, network};
 
 #[test]
 fn converging_shapes_that_differ_name_both_and_what_to_change() {
@@ -228,5 +229,78 @@ fn first_weights_follow_a_law_that_draws_something() {
         "projection v2->head cannot start as a copy of itself: Symmetric copies the forward weights",
         "Symmetric",
         "use Kaiming, or give Symmetric to a feedback projection",
+    );
+}
+
+#[test]
+fn a_relay_between_shapes_that_differ_names_both() {
+    let units = r#""eye": Input(channels: 3, height: 4, width: 4), "v1": Unit(), "v2": Unit(pool: Mean(2))"#;
+    let into = |lower: &str, map: &str| {
+        let forward = format!(
+            r#"(from: "eye", to: "v1", map: {lower}),
+        (from: "eye", to: "v2", map: {map}),
+        (from: "v1", to: "v2", map: OneToOne)"#
+        );
+        fault(units, &forward, "", Some(Wiring::Fixed))
+    };
+    let conv = "Conv(channels: 8, kernel: 1)";
+    assert_says(
+        &into("Conv(channels: 6, kernel: 3)", conv),
+        "projection v1->v2: hands on 6x2x2 one to one, but v2 expects 8x4x4 from eye->v2",
+        "OneToOne",
+        "use a Conv that makes 8x4x4, or make eye->v2 one that makes 6x2x2",
+    );
+    // The pool comes after the drives have met: 8x4x4 is what the relay has to bring, not 8x2x2.
+    let sound = format!(
+        r#"(from: "eye", to: "v1", map: {conv}), (from: "eye", to: "v2", map: {conv}),
+        (from: "v1", to: "v2", map: OneToOne)"#
+    );
+    let network = build(&network(units, &sound, ""), Some(Wiring::Fixed));
+    let v2 = network.unit(network.find("v2").expect("a unit of the circuit"));
+    assert_eq!((v2.drive, v2.shape), (Shape::new(8, 4, 4), Shape::new(8, 2, 2)));
+    let flat = r#""eye": Input(channels: 3, height: 4, width: 4), "v1": Unit(), "v2": Unit()"#;
+    let forward = r#"(from: "eye", to: "v1", map: Dense(units: 5)), (from: "eye", to: "v2", map: Dense(units: 6)),
+        (from: "v1", to: "v2", map: OneToOne)"#;
+    assert_says(
+        &fault(flat, forward, "", Some(Wiring::Fixed)),
+        "projection v1->v2: hands on 5 one to one, but v2 expects 6 from eye->v2",
+        "OneToOne",
+        "use a Dense that makes 6, or make eye->v2 one that makes 5",
+    );
+}
+
+#[test]
+fn a_relay_takes_nothing_that_is_said_of_weights() {
+    let chain = |rest: &str| {
+        let forward = CHAIN.replace(
+            r#"to: "v2", map: Conv(channels: 4, kernel: 3, pad: 1)"#,
+            &format!(r#"to: "v2", map: OneToOne, {rest}"#),
+        );
+        fault(UNITS, &forward, "", Some(Wiring::Fixed))
+    };
+    for (rest, problem, marked, remedy) in [
+        ("plastic: true", "is to learn", "true", "remove plastic"),
+        ("density: 0.5", "is given a density of synapses", "0.5", "remove density"),
+        ("init: Uniform(bound: 0.5)", "is given first weights", "Uniform(bound: 0.5)", "remove init"),
+    ] {
+        let problem = format!("projection v1->v2 {problem}, but one to one it has no weights");
+        assert_says(&chain(rest), &problem, marked, remedy);
+    }
+    let relay =
+        CHAIN.replace(r#""v2", map: Conv(channels: 4, kernel: 3, pad: 1)"#, r#""v2", map: OneToOne, plastic: false"#);
+    let network = build(&network(UNITS, &relay, ""), Some(Wiring::Fixed));
+    let learns: Vec<bool> = network.projection_ids().map(|id| network.learns(id)).collect();
+    assert_eq!(learns, [true, false, true]);
+    assert_says(
+        &fault(UNITS, &relay, r#"(from: "v2", to: "v1", init: Normal(deviation: 0.5))"#, Some(Wiring::Fixed)),
+        "feedback v2->v1 is given first weights, but what it answers is one to one and has none",
+        "Normal(deviation: 0.5)",
+        "remove init",
+    );
+    assert_says(
+        &fault(UNITS, &relay, r#"(from: "v2", to: "v1", map: Dense(units: 9))"#, Some(Wiring::Fixed)),
+        "feedback v2->v1 is dense, 9 units, but v1->v2, which it answers, is one to one",
+        "Dense(units: 9)",
+        "remove map: feedback has its partner's geometry",
     );
 }

@@ -44,6 +44,33 @@ fn conv6_has_the_shapes_of_the_paper() {
 }
 
 #[test]
+fn vgg6_has_the_shapes_of_the_paper() {
+    let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/networks/vgg6.ron"));
+    let document = Document::read(file).unwrap_or_else(|error| panic!("{error}"));
+    let spec: NetworkSpec = document.parse().unwrap_or_else(|faults| panic!("{faults:?}"));
+    let network = Network::build(&spec, Teaching::wired(Wiring::Fixed)).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let units: Vec<_> = network.units()[1..].iter().map(|unit| (unit.shape, unit.pool, unit.transfer)).collect();
+    let (max, none, hard) = (Pool::Max(2), Pool::None, Transfer::HardTanh);
+    assert_eq!(
+        units,
+        [
+            (Shape::new(128, 64, 64), none, hard),
+            (Shape::new(256, 32, 32), max, hard),
+            (Shape::new(256, 32, 32), none, hard),
+            (Shape::new(512, 16, 16), max, hard),
+            (Shape::new(1024, 8, 8), max, hard),
+            (Shape::new(1024, 4, 4), max, hard),
+            (Shape::new(1024, 2, 2), Pool::Mean(2), Transfer::Linear),
+            (Shape::flat(64), none, Transfer::Linear),
+        ]
+    );
+    let weights = |id| network.projection(id).map.weights(network.unit(network.projection(id).from).shape);
+    let learned: u128 = network.projection_ids().filter(|id| network.learns(*id)).map(weights).sum();
+    let maps = [3u128, 128, 256, 256, 512, 1024, 1024];
+    assert_eq!(learned, maps.windows(2).map(|ends| 9 * ends[0] * ends[1]).sum::<u128>() + 1024 * 2 * 2 * 64);
+}
+
+#[test]
 fn a_rule_wires_a_way_down_to_everything_that_learns() {
     let network =
         Network::build(&conv6(), Teaching::wired(Wiring::Learned)).unwrap_or_else(|faults| panic!("{faults:?}"));

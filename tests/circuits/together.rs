@@ -95,6 +95,7 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
                 LinearMap::Local { channels, kernel, stride, pad: pad / 2, bias }
             }),
             Just(LinearMap::Conv { channels: 3, kernel: 3, stride: 1, pad: 1, bias: false }),
+            Just(LinearMap::OneToOne),
         ]
     };
     let init = || {
@@ -108,7 +109,8 @@ fn description() -> impl Strategy<Value = NetworkSpec> {
     ];
     let units = prop::collection::vec(unit, 0..6);
     let density = prop::sample::select(&[1.0, 1.0, 1.0, 0.3, 0.0, 1.5, f32::NAN][..]);
-    let forward = (name(), name(), map(), init(), density, any::<bool>(), prop::option::of(name()));
+    let plastic = prop::option::of(any::<bool>());
+    let forward = (name(), name(), map(), init(), density, plastic, prop::option::of(name()));
     let forward = forward.prop_map(|(from, to, map, init, density, plastic, name)| ProjectionSpec {
         from,
         to,
@@ -157,9 +159,10 @@ fn doubt() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Sound descriptions: an input, then units that each take convolutions from any units before, and a head.
+/// Sound descriptions: an input, then units that each take convolutions and relays from any units before, and a head.
 fn sound() -> impl Strategy<Value = NetworkSpec> {
-    let unit = prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..4);
+    let plastic = prop::sample::select(&[Some(true), Some(true), Some(false), None][..]);
+    let unit = prop::collection::vec((any::<prop::sample::Index>(), plastic), 1..4);
     prop::collection::vec(unit, 1..6).prop_map(|afferents| {
         let conv = LinearMap::Conv { channels: 3, kernel: 3, stride: 1, pad: 1, bias: false };
         let unit = UnitSpec::Unit { pool: Pool::None, transfer: Transfer::HardTanh };
@@ -171,10 +174,11 @@ fn sound() -> impl Strategy<Value = NetworkSpec> {
             for (nth, (from, plastic)) in afferents.iter().enumerate() {
                 let from = format!("u{}", if nth == 0 { index } else { from.index(index + 1) });
                 let name = Some(format!("{from}->{to}.{nth}"));
+                let map = if plastic.is_some() { conv } else { LinearMap::OneToOne };
                 feedforward.push(ProjectionSpec {
                     from,
                     to: to.clone(),
-                    map: conv,
+                    map,
                     name,
                     init: Init::Kaiming,
                     density: 1.0,
@@ -187,9 +191,14 @@ fn sound() -> impl Strategy<Value = NetworkSpec> {
     })
 }
 
+/// Whether it learns: in [`sound`] descriptions, what says nothing of it is a relay.
+fn is_plastic(projection: &ProjectionSpec) -> bool {
+    projection.plastic == Some(true)
+}
+
 /// Whether something learns in a unit or below it, by the definition.
 fn learns_at_or_below(spec: &NetworkSpec, unit: &str) -> bool {
-    spec.feedforward.iter().filter(|p| p.to == unit).any(|p| p.plastic || learns_at_or_below(spec, &p.from))
+    spec.feedforward.iter().filter(|p| p.to == unit).any(|p| is_plastic(p) || learns_at_or_below(spec, &p.from))
 }
 
 proptest! {
@@ -232,7 +241,7 @@ proptest! {
         for (id, projection) in network.projection_ids().zip(&spec.feedforward) {
             let wanted = learns_at_or_below(&spec, &projection.from);
             prop_assert_eq!(network.feedback_of(id).is_some(), wanted);
-            prop_assert_eq!(network.learns(id), projection.plastic);
+            prop_assert_eq!(network.learns(id), is_plastic(projection));
         }
     }
 

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 use synlocal::shape::Shape;
 
+use super::relays::RELAYS;
 use super::*;
 
 pub(super) fn build(text: &str, wiring: Option<Wiring>) -> Network {
@@ -165,11 +166,13 @@ pub(super) const SPARSE: &str = r#"Network(
     ],
 )"#;
 
+const MAPS: [&str; 4] = [TRANSPOSED, LOCAL, SPARSE, RELAYS];
+
 pub(super) const SMALL: usize = 2 * 7 * 7;
 
 #[test]
 fn every_map_learns_the_derivative_that_finite_differences_give() {
-    for text in [TRANSPOSED, LOCAL, SPARSE] {
+    for text in MAPS {
         let network = build(text, Some(Wiring::Transported));
         assert_steps_are_slopes(&Simulation::new(network, differentiable(Negatives::All), PAIRS, 2).unwrap(), SMALL);
     }
@@ -304,7 +307,7 @@ pub(super) fn after_steps(text: &str, rule: Rule, isa: Isa, threads: usize) -> S
 
 #[test]
 fn any_number_of_threads_gives_every_map_the_same_bits() {
-    for text in [TRANSPOSED, LOCAL, SPARSE] {
+    for text in MAPS {
         for isa in Isa::available() {
             let one = bits(&after_steps(text, Rule::Urf, isa, 1));
             assert_eq!(one, bits(&after_steps(text, Rule::Urf, isa, 2)), "{isa}");
@@ -315,7 +318,7 @@ fn any_number_of_threads_gives_every_map_the_same_bits() {
 
 #[test]
 fn instruction_sets_agree_on_every_map_to_rounding() {
-    for text in [TRANSPOSED, LOCAL, SPARSE] {
+    for text in MAPS {
         let step = |isa| {
             let network = build(text, Some(Wiring::Transported));
             let mut simulation = Simulation::on(isa, network, learning(Rule::Bp, SGD), PAIRS, 1);

@@ -1,6 +1,6 @@
 //! Firing and gating against plain loops.
 
-use synlocal::kernels::{Isa, Layout, Pool, Transfer, fire, gate};
+use synlocal::kernels::{Isa, Layout, Pool, Sum, Transfer, fire, gate, pointwise};
 use synlocal::shape::Shape;
 
 use super::oracle::{Exact, Place, UNTOUCHED, check, lay, places, values};
@@ -160,6 +160,29 @@ fn gate_multiplies_by_the_gain_and_sends_to_the_winners() {
                     check(&what, layout, &packet, &expected, UNTOUCHED);
                     assert_eq!(events, counts, "{what}: events");
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_relay_hands_every_value_on_and_leaves_the_halo_alone() {
+    for (channels, height, width, samples) in [(1, 1, 1, 1), (16, 3, 5, 2), (33, 4, 3, 3)] {
+        let shape = Shape::new(channels, height, width);
+        let given = values("relayed", shape.len() * samples);
+        let before = values("before", shape.len() * samples);
+        let (from, to) = (Layout::new(shape, 1), Layout::new(shape, samples - 1));
+        for isa in Isa::available() {
+            for sum in [Sum::Replace, Sum::Add] {
+                let terms = given.iter().zip(&before).map(|(given, before)| {
+                    let mut exact = Exact::default();
+                    exact.add(0.5 * f64::from(*given));
+                    exact.add(if sum == Sum::Add { f64::from(*before) } else { 0.0 });
+                    exact
+                });
+                let mut out = lay(to, &before, UNTOUCHED);
+                pointwise::relay(isa, 0.5, (&lay(from, &given, f32::NAN), from), (&mut out, to), sum);
+                check(&format!("{sum:?} of {shape} on {isa}"), to, &out, &terms.collect::<Vec<_>>(), UNTOUCHED);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod borders;
 mod commands;
+mod relays;
 mod runs;
 mod turns;
 
