@@ -28,7 +28,7 @@ pub fn ladder_table(found: &Verification) -> String {
     let skipped = found.rungs.iter().filter(|rung| matches!(rung.outcome, Outcome::Skipped(_))).count();
     let failed = found.failures().count();
     format!(
-        "{table}\n{held} rungs hold, {failed} fail, {skipped} are skipped; {} pairs, {}\n{}",
+        "{table}\n{held} hold, {failed} fail, {skipped} skipped; {} pairs, {}\n{}",
         found.pairs, found.isa, found.views
     )
 }

@@ -12,7 +12,9 @@ pub(super) fn cut(spec: &NetworkSpec, network: &Network, top: UnitId, learn: imp
     part.blocks.clear();
     part.units.retain(|name, _| needed(name));
     part.feedforward.retain(|projection| needed(&projection.from) && needed(&projection.to));
-    part.feedforward.iter_mut().for_each(|projection| projection.plastic &= learns(&projection.to));
+    for projection in part.feedforward.iter_mut().filter(|projection| !learns(&projection.to)) {
+        projection.plastic = Some(false);
+    }
     part.feedback.retain(|feedback| learns(&feedback.from) && learns(&feedback.to));
     part
 }

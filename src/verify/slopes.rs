@@ -20,11 +20,11 @@ use crate::rng::Rng;
 use crate::simulation::{Learning, Simulation};
 
 /// What corners and rounding leave of a true slope.
-pub(super) const LIMIT: f64 = 0.05;
+pub(super) const LIMIT: f64 = 0.08;
 /// What is measured.
 pub(super) const UNIT: &str = "of the slope";
 
-const DIRECTIONS: usize = 5;
+const DIRECTIONS: usize = 7;
 /// How far weights are moved, as a share of the length of their vector.
 const DISTANCES: [f64; 8] = [3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5];
 /// A change shorter than this share of the longest one is lost in the rounding of the loss.

@@ -159,7 +159,7 @@ fn add_head(spec: &mut NetworkSpec, whole: &Network, unit: UnitId) {
         name: None,
         init: Init::Kaiming,
         density: 1.0,
-        plastic: true,
+        plastic: None,
     });
 }
 
