@@ -7,6 +7,7 @@ mod progress;
 mod speed;
 mod table;
 mod train;
+mod verify;
 
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -45,6 +46,8 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Time learning steps on random views.
     Speed(speed::SpeedArgs),
+    /// Check that a circuit and this machine keep what theory promises.
+    Verify(verify::VerifyArgs),
 }
 
 /// Arguments that every command on an experiment file has.
@@ -119,6 +122,7 @@ pub fn run() -> ExitCode {
         Command::Distances(args) => args.run(),
         Command::Plan(args) => args.run(),
         Command::Speed(args) => args.run(),
+        Command::Verify(args) => args.run(),
     };
     match outcome {
         Ok(Ending::Done) => ExitCode::SUCCESS,

@@ -29,7 +29,7 @@
 //! | [`cli`] | words |
 //! | [`table`] | series of runs |
 //! | [`session`] | runs |
-//! | [`evaluate`], [`distances`], [`instruments`], [`report`] | judgement |
+//! | [`evaluate`], [`distances`], [`instruments`], [`verify`], [`report`] | judgement |
 //! | [`simulation`] (and [`data`]) | time |
 //! | [`schedule`] | order |
 //! | [`learning`] | plasticity |
@@ -60,6 +60,7 @@ pub mod shape;
 pub mod simulation;
 pub mod statistics;
 pub mod table;
+pub mod verify;
 
 pub use error::{Error, Result};
 

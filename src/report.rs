@@ -2,12 +2,14 @@
 
 mod distances;
 mod instruments;
+mod ladder;
 mod picture;
 mod speed;
 
 use std::fmt;
 
 pub use distances::DistanceReport;
+pub use ladder::ladder_table;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 pub use instruments::instruments_picture;

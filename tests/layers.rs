@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["learning"],
     &["schedule"],
     &["simulation"],
-    &["evaluate", "distances", "instruments"],
+    &["evaluate", "distances", "instruments", "verify"],
     &["report"],
     &["session"],
     &["table"],

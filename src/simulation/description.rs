@@ -35,6 +35,7 @@ pub(super) struct Description {
 /// An experiment without faults.
 pub(super) struct Described {
     pub(super) description: Description,
+    pub(super) spec: NetworkSpec,
     pub(super) network: Network,
     /// The same as back-propagation would wire it, if instruments set it against that.
     pub(super) reference: Option<Network>,
@@ -43,8 +44,8 @@ pub(super) struct Described {
     pub(super) readout_unit: UnitId,
 }
 
-/// A network, its counterpart under back-propagation, and its own document.
-type Built = (Network, Option<Network>, Option<Document>);
+/// A network's description, the network, its counterpart under back-propagation, and its own document.
+type Built = (NetworkSpec, Network, Option<Network>, Option<Document>);
 
 impl Description {
     /// Reads an experiment file and, if it names one, its network file.
@@ -58,7 +59,7 @@ impl Description {
         let Some(description) = description else { return Err(report.into_error()) };
         report.add(document, description.faults(&doubts).iter().map(|fault| document.locate(fault)));
         let built = description.network(document, &doubts, &mut report);
-        let Some((network, reference, shared)) = built else { return Err(report.into_error()) };
+        let Some((spec, network, reference, shared)) = built else { return Err(report.into_error()) };
         if !doubts.touch("learning.loss") && !doubts.touch("learning.heads") {
             let unfit = heads::faults(&description.learning.loss, &network);
             report.add(document, unfit.into_iter().map(|fault| document.locate(&fault.within("learning.loss"))));
@@ -69,7 +70,7 @@ impl Description {
         }
         let Some(readout_unit) = readout_unit else { return Err(report.into_error()) };
         report.finish()?;
-        Ok(Described { description, network, reference, shared, readout_unit })
+        Ok(Described { description, spec, network, reference, shared, readout_unit })
     }
 
     /// Faults of all parts but the network.
@@ -100,8 +101,8 @@ impl Description {
         faults
     }
 
-    /// The network, and the document that it was read from if it has one of its own. None if anything about it is
-    /// wrong or doubtful; what is wrong goes into the report.
+    /// The network with its description and its counterpart, and the document that it was read from if it has one of
+    /// its own. None if anything about it is wrong or doubtful; what is wrong goes into the report.
     fn network(&self, document: &Document, doubts: &Doubts, report: &mut Report) -> Option<Built> {
         if doubts.cover("network") {
             return None;
@@ -131,12 +132,12 @@ impl Description {
         let placed = |fault: Fault| if shared.is_some() { fault } else { fault.within("network") };
         report.add(home, faults.into_iter().map(|fault| home.locate(&placed(fault))));
         let network = network?;
-        let reference = self.instruments.map(|_| instruments::reference(spec, &self.learning)).transpose();
+        let reference = self.instruments.map(|_| instruments::reference(&spec, &self.learning)).transpose();
         let reference = reference.unwrap_or_else(|faults| {
             report.add(document, faults.iter().map(|fault| document.locate(fault)));
             None
         });
-        Some((network, reference, shared))
+        Some((spec, network, reference, shared))
     }
 
     /// What the learning asks of the network. Where that is doubtful, what asks for nothing; and what the network may

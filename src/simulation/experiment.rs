@@ -8,7 +8,7 @@ use super::description::{Described, Description};
 use super::instruments::{self, Instruments};
 use super::run::Manifest;
 use super::staging;
-use super::{Published, Readout, Simulation, Stage, Staging};
+use super::{Published, Readout, Simulation, Stage, Staging, heads};
 use crate::data::{Source, Views};
 use crate::document::Document;
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::kernels::Isa;
 use crate::learning::Rule;
 use crate::loss::Loss;
-use crate::network::{Block, Network, Teaching, UnitId, Wiring};
+use crate::network::{Block, Network, NetworkSpec, Teaching, UnitId, Wiring};
 use crate::optimizer::Optimizer;
 use crate::schedule::Passage;
 use crate::shape::Shape;
@@ -99,6 +99,16 @@ impl Learning {
         }
     }
 
+    /// The network of that description, taught in this way.
+    ///
+    /// # Errors
+    /// All that is wrong with it, or with heads that do not suit the loss.
+    pub fn teach(&self, spec: &NetworkSpec) -> std::result::Result<Network, Vec<Fault>> {
+        let network = Network::build(spec, self.teaching())?;
+        let faults = heads::faults(&self.loss, &network);
+        if faults.is_empty() { Ok(network) } else { Err(faults) }
+    }
+
     /// How targets are made, where the rule propagates any.
     pub fn targets(&self) -> Targets {
         self.targets.unwrap_or_default()
@@ -150,6 +160,7 @@ impl Default for Training {
 #[derive(Debug, Clone)]
 pub struct Experiment {
     description: Description,
+    spec: NetworkSpec,
     network: Network,
     reference: Option<Network>,
     readout_unit: UnitId,
@@ -206,12 +217,14 @@ impl Experiment {
     }
 
     fn read(mut document: Document, base: PathBuf) -> Result<Experiment> {
-        let Described { description, network, reference, shared, readout_unit } = Description::read(&mut document)?;
+        let Described { description, spec, network, reference, shared, readout_unit } =
+            Description::read(&mut document)?;
         // A run keeps the whole experiment in one file.
         if let Some(shared) = shared {
             document.set(&format!("network={}", shared.text().trim()))?;
         }
-        Ok(Experiment { text: document.text().to_string(), description, network, reference, readout_unit, base })
+        let text = document.text().to_string();
+        Ok(Experiment { description, spec, network, reference, readout_unit, text, base })
     }
 
     /// The whole experiment as RON, network included.
@@ -227,6 +240,11 @@ impl Experiment {
     /// A digest of [`Experiment::text`]: equal texts, equal digests.
     pub fn digest(&self) -> String {
         blake3::hash(self.text.as_bytes()).to_hex()[..16].to_string()
+    }
+
+    /// The network as it is described, before anything taught it.
+    pub fn spec(&self) -> &NetworkSpec {
+        &self.spec
     }
 
     /// The network.

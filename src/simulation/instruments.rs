@@ -31,8 +31,8 @@ impl Instruments {
 }
 
 /// The network of `spec` as back-propagation would wire it; or why it has no such counterpart.
-pub(super) fn reference(spec: NetworkSpec, learning: &Learning) -> Result<Network, Vec<Fault>> {
-    let unwired = NetworkSpec { feedback: Vec::new(), ..spec };
+pub(super) fn reference(spec: &NetworkSpec, learning: &Learning) -> Result<Network, Vec<Fault>> {
+    let unwired = NetworkSpec { feedback: Vec::new(), ..spec.clone() };
     let teaching = Teaching { wiring: Rule::Bp.credit().wiring(), top: None, ..learning.teaching() };
     let unlike = |fault: Fault| {
         let problem = format!("each rule is set against back-propagation, under which {}", fault.problem);
