@@ -10,7 +10,7 @@ use crate::loss::Comparison;
 use crate::network::{Network, NetworkSpec};
 use crate::optimizer::Optimizer;
 use crate::rng::Stream;
-use crate::simulation::{Batch, Experiment, Learning, Simulation, Staging};
+use crate::simulation::{Batch, Experiment, Folders, Learning, Simulation, Staging};
 
 /// Batches, and steps that each stage takes where time makes a difference.
 pub(super) const STEPS: usize = 4;
@@ -53,8 +53,10 @@ pub(super) struct Taught {
 impl<'a> Bench<'a> {
     pub(super) fn new(experiment: &'a Experiment, options: &Options, subject: &'a dyn Subject) -> Result<Bench<'a>> {
         experiment.check_memory(options.pairs)?;
-        let (dataset, views, substitute) = match experiment.load_data(&options.data) {
-            Ok(data) => (data.learned, *experiment.views(), None),
+        let (dataset, views, substitute) = match Folders::of(experiment, &options.data)
+            .and_then(|folders| experiment.load_learned(&folders))
+        {
+            Ok(dataset) => (dataset, *experiment.views(), None),
             Err(error) if !options.data.is_empty() => return Err(error),
             Err(error) => {
                 let affine = Deformation { saturation: 1.0, hue: 0.0, ..Deformation::default() };
