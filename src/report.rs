@@ -13,6 +13,7 @@ pub use ladder::ladder_table;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 pub use instruments::instruments_picture;
+pub(crate) use ladder::short;
 use serde::{Deserialize, Serialize};
 pub use speed::{BlockSpeed, EdgeWork, Speed, StepSpeed};
 

@@ -141,6 +141,9 @@ impl Verification {
     }
 }
 
+/// Why a rung that measures changes says nothing.
+const NO_ERROR: &str = "the loss makes no error on these views";
+
 /// What a rung found: a measurement, or a reason why there is none.
 type Found = std::result::Result<Measured, String>;
 
@@ -213,10 +216,11 @@ impl Step {
 /// Climbs the ladder with the circuit of `experiment` and the engine `subject`.
 ///
 /// # Errors
-/// A data folder that was asked for cannot be read, there is no room in memory or on disk, or threads cannot be
+/// A data folder that was asked for cannot be read, the circuit's first loss is no number, there is no room in memory or on disk, or threads cannot be
 /// started. A rung that fails is none.
 pub fn verify(experiment: &Experiment, options: &Options, subject: &dyn Subject) -> Result<Verification> {
     let bench = Bench::new(experiment, options, subject)?;
+    bench::finite(bench.step(&mut bench.simulation(&bench.own()), 0).loss)?;
     Ok(Verification {
         views: bench.views(),
         pairs: options.pairs,

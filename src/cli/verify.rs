@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Ending, ExperimentArgs, MachineArgs, say, say_json, warn};
 use crate::error::{Error, Result};
-use crate::report::ladder_table;
+use crate::report::{ladder_table, short};
 use crate::simulation::Training;
 use crate::verify::{Engine, Options, verify};
 
@@ -43,7 +43,7 @@ impl VerifyArgs {
         }
         for rung in found.failures() {
             let place = rung.place.as_deref().map(|place| format!(" at {place}")).unwrap_or_default();
-            let figure = rung.figure.unwrap_or(f64::NAN);
+            let figure = short(rung.figure.unwrap_or(f64::NAN));
             warn(&format!(
                 "error: rung `{}` fails{place}: {figure} {}, not {} or less; report it with this circuit",
                 rung.name, rung.unit, rung.limit

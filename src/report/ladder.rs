@@ -42,7 +42,7 @@ fn placed(rung: &Rung) -> String {
 }
 
 /// A figure in few digits.
-fn short(figure: f64) -> String {
+pub(crate) fn short(figure: f64) -> String {
     if figure == figure.trunc() || figure.abs() >= 1.0 {
         let text = format!("{figure:.1}");
         return text.trim_end_matches(".0").to_string();

@@ -125,7 +125,9 @@ impl Experiment {
             None => (self.source(), &folders.learned),
         };
         let dataset = source.labelled().load(self.base(), folder.as_deref())?.seen_through(self.views());
-        check_input(self.network(), &dataset)?;
+        check_input(self.network(), &dataset).map_err(|error| {
+            Error::usage(format!("the read-out: {error}"), "or read out on images that are shown in the input's shape")
+        })?;
         Ok(dataset)
     }
 

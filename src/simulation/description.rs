@@ -187,6 +187,6 @@ fn nothing_to_read_out() -> Fault {
     Fault::new(
         "readout",
         "no unit that learns stands below the last head",
-        "name the unit to read out: readout: (unit: \"head\")",
+        "name the unit to read out, as in readout: (unit: \"v1\")",
     )
 }

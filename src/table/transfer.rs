@@ -128,6 +128,9 @@ pub fn add_supervised(
         let row = rows.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
             let mut row = Entry::new(format!("{}-supervised", entry.name), taught.clone(), &taught);
             (row.images, row.asked_data) = (entry.images, entry.asked_data.clone());
+            let stages = entry.experiment.stages().len();
+            let staging = entry.experiment.learning().staging;
+            row.epochs.asked = entry.epochs.asked.map(|asked| staging.epochs(asked, stages));
             (row.readout_images, row.readout_epochs) = (entry.readout_images, entry.readout_epochs);
             rows.push((key, row));
             rows.len() - 1

@@ -1,5 +1,7 @@
 //! The bench: batches that all rungs share, and the circuit taught in one way or another.
 
+use std::path::PathBuf;
+
 use super::{Options, Subject};
 use crate::data::{Dataset, Deformation, Images, Views};
 use crate::error::{Error, Result};
@@ -53,9 +55,7 @@ pub(super) struct Taught {
 impl<'a> Bench<'a> {
     pub(super) fn new(experiment: &'a Experiment, options: &Options, subject: &'a dyn Subject) -> Result<Bench<'a>> {
         experiment.check_memory(options.pairs)?;
-        let (dataset, views, substitute) = match Folders::of(experiment, &options.data)
-            .and_then(|folders| experiment.load_learned(&folders))
-        {
+        let (dataset, views, substitute) = match load(experiment, &options.data) {
             Ok(dataset) => (dataset, *experiment.views(), None),
             Err(error) if !options.data.is_empty() => return Err(error),
             Err(error) => {
@@ -161,18 +161,38 @@ impl<'a> Bench<'a> {
 
     /// What a step of the stage at hand asks of each vector of forward weights, by name. The simulation must learn by
     /// [`plain_steps`], and is good for nothing afterwards.
-    pub(super) fn changes(&self, mut simulation: Simulation, batch: usize) -> Vec<(String, Vec<f64>)> {
+    pub(super) fn changes(&self, mut simulation: Simulation, batch: usize) -> Result<Vec<(String, Vec<f64>)>> {
         let before = simulation.clone();
-        self.subject.step(&mut simulation, self.batch(batch));
-        forward_vectors(&before)
+        finite(self.subject.step(&mut simulation, self.batch(batch)).loss)?;
+        Ok(forward_vectors(&before)
             .into_iter()
             .map(|name| {
                 let pairs = before.get(&name).into_iter().flatten().zip(simulation.get(&name).into_iter().flatten());
                 let change = pairs.map(|(old, new)| (f64::from(*old) - f64::from(*new)) / f64::from(RATE)).collect();
                 (name, change)
             })
-            .collect()
+            .collect())
     }
+}
+
+/// What the circuit learns from, even if it has fewer images than a batch of the experiment.
+fn load(experiment: &Experiment, data: &[PathBuf]) -> Result<Dataset> {
+    let experiment = experiment.changed(&["training.pairs=2".to_string()])?;
+    experiment.load_learned(&Folders::of(&experiment, data)?)
+}
+
+/// Whether a loss is a number.
+///
+/// # Errors
+/// It is none: a circuit whose numbers are lost says nothing about the engine.
+pub(super) fn finite(loss: f64) -> Result<()> {
+    if loss.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Diverged {
+        problem: format!("the loss became {loss}, and nothing can be compared"),
+        remedy: "start from smaller weights (init), or lower the rate".to_string(),
+    })
 }
 
 /// The optimiser under which a change can be read off the weights.
@@ -187,12 +207,15 @@ pub(super) fn forward_vectors(simulation: &Simulation) -> Vec<String> {
     simulation.tensors().into_iter().filter(|tensor| learns(tensor.slot)).map(|tensor| tensor.name).collect()
 }
 
-/// What each change is large or small against: itself, and for biases also what is asked of their weights. A loss may be
-/// blind to biases, and then what it asks of them is rounding.
+/// What each change is large or small against: itself, and for biases a tenth of what is asked of their weights. A loss
+/// may be blind to biases, and then what it asks of them is rounding.
 pub(super) fn yardsticks(changes: &[(String, Vec<f64>)], size: impl Fn(&[f64]) -> f64) -> Vec<f64> {
     let weights = |name: &str| name.strip_suffix(".bias").map(|projection| format!("{projection}.weight"));
     let mate = |name: &str| weights(name).and_then(|mate| changes.iter().find(|(name, _)| *name == mate));
-    changes.iter().map(|(name, change)| size(change).max(mate(name).map_or(0.0, |(_, mate)| size(mate)))).collect()
+    changes
+        .iter()
+        .map(|(name, change)| size(change).max(mate(name).map_or(0.0, |(_, mate)| 0.1 * size(mate))))
+        .collect()
 }
 
 /// Euclidean length.

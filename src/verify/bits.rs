@@ -13,6 +13,7 @@ pub(super) struct Bits {
     values: usize,
     differ: usize,
     place: Option<String>,
+    lost: bool,
 }
 
 impl Bits {
@@ -28,6 +29,7 @@ impl Bits {
     pub(super) fn slices(&mut self, name: &str, one: &[f32], other: &[f32]) {
         let alike = one.iter().zip(other).filter(|(one, other)| one.to_bits() == other.to_bits()).count();
         self.count(name, one.len().max(other.len()), alike);
+        self.lost |= one.iter().any(|value| !value.is_finite());
     }
 
     /// Compares two series of losses, given as bits.
@@ -47,7 +49,10 @@ impl Bits {
 
     /// What was found, after `what` was done. Where nothing was `learned`, agreement says nothing.
     pub(super) fn found(self, what: String, learned: bool) -> Found {
-        let Bits { values, differ, place } = self;
+        let Bits { values, differ, place, lost } = self;
+        if differ == 0 && lost {
+            return Err(format!("{what}, and numbers were no longer finite"));
+        }
         if differ == 0 && !learned {
             return Err(format!("{what}, and nothing was learned"));
         }
@@ -62,5 +67,7 @@ pub(super) fn learned(before: &Simulation, after: &Simulation) -> bool {
 
 /// Whether this lasting vector is not what it was.
 pub(super) fn changed(before: &Simulation, after: &Simulation, slot: Slot) -> bool {
-    before.state().values(slot) != after.state().values(slot)
+    let bits = |simulation: &Simulation| simulation.state().values(slot).iter().map(|value| value.to_bits()).collect();
+    let (was, is): (Vec<u32>, Vec<u32>) = (bits(before), bits(after));
+    was != is
 }

@@ -6,7 +6,7 @@
 
 use super::bench::{Bench, STEPS, Taught, largest, plain_steps, yardsticks};
 use super::exact::of_each;
-use super::{Found, Measured, by_figure};
+use super::{Found, Measured, NO_ERROR, by_figure};
 use crate::error::Result;
 use crate::kernels::Isa;
 use crate::optimizer::Optimizer;
@@ -36,31 +36,37 @@ pub(super) fn climb(bench: &Bench<'_>) -> Result<Found> {
     let mut figures = Vec::new();
     for isa in &others {
         for stage in 0..stages {
-            let mut best = apart(bench, &plain, *isa, stage, 0);
-            for batch in 1..STEPS {
-                if best.0 <= LIMIT {
+            let mut best: Option<(f64, String)> = None;
+            for batch in 0..STEPS {
+                let next = apart(bench, &plain, *isa, stage, batch)?;
+                best = best.into_iter().chain(next).min_by(|one, other| by_figure(one.0, other.0));
+                if best.as_ref().is_some_and(|(figure, _)| *figure <= LIMIT) {
                     break;
                 }
-                let next = apart(bench, &plain, *isa, stage, batch);
-                best = if by_figure(next.0, best.0).is_lt() { next } else { best };
             }
-            figures.push(best);
+            figures.extend(best);
         }
+    }
+    if figures.is_empty() {
+        return Ok(Err(NO_ERROR.to_string()));
     }
     let names: Vec<String> = others.iter().map(Isa::to_string).collect();
     let compared = format!("changes{} on {} with those on {}", of_each(stages), names.join(", "), bench.isa);
     Ok(Ok(Measured::worst(compared, figures)))
 }
 
-/// How far the changes of one stage and batch are apart, and where most.
-fn apart(bench: &Bench<'_>, plain: &Taught, isa: Isa, stage: usize, batch: usize) -> (f64, String) {
+/// How far the changes of one stage and batch are apart, and where most; nothing, if there are no changes.
+fn apart(bench: &Bench<'_>, plain: &Taught, isa: Isa, stage: usize, batch: usize) -> Result<Option<(f64, String)>> {
     let on = |isa| {
         let mut simulation = bench.simulation_on(isa, plain);
         simulation.enter(stage);
         bench.changes(simulation, batch)
     };
-    let (ours, theirs) = (on(bench.isa), on(isa));
+    let (ours, theirs) = (on(bench.isa)?, on(isa)?);
     let size = |change: &[f64]| largest(change.iter().map(|value| value.abs()));
+    if ours.iter().chain(&theirs).all(|(_, change)| size(change) == 0.0) {
+        return Ok(None);
+    }
     let floor = FLOOR * largest(ours.iter().map(|(_, change)| size(change)));
     let measures = yardsticks(&ours, size);
     let figures = ours.iter().zip(&theirs).zip(measures).map(|(((name, one), (_, other)), measure)| {
@@ -69,5 +75,5 @@ fn apart(bench: &Bench<'_>, plain: &Taught, isa: Isa, stage: usize, batch: usize
         let figure = if size(&apart) == 0.0 { 0.0 } else { size(&apart) / measure.max(floor) };
         (figure, format!("{name} on {isa}"))
     });
-    figures.max_by(|one, other| by_figure(one.0, other.0)).unwrap_or_default()
+    Ok(figures.max_by(|one, other| by_figure(one.0, other.0)))
 }

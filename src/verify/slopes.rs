@@ -4,13 +4,14 @@
 //! alone, no error and no plan for learning. Where the stored view is a constant, its embeddings stay those of the
 //! weights where they were. Far off, hinges, maxima and hard tanh have corners; near, f32 rounds: of several distances
 //! the one counts whose neighbours measure the most similar slopes. Along the change itself, a wrong sign is found as 2
-//! and half a change as 1; along random directions, so is what is missing beside it.
+//! and half a change as 1; along random directions, so is what is missing beside it. A corner that lies too near on one
+//! batch is elsewhere on another: a vector has to agree on one of several, for what is wrong is wrong on all.
 
 use std::collections::BTreeMap;
 
-use super::bench::{Bench, largest, length, yardsticks};
+use super::bench::{Bench, STEPS, largest, length, yardsticks};
 use super::cut::drivers;
-use super::{Found, Measured};
+use super::{Found, Measured, NO_ERROR, by_figure};
 use crate::error::Result;
 use crate::learning::Rule;
 use crate::locality::{Slot, Tensor};
@@ -37,29 +38,43 @@ pub(super) fn climb(bench: &Bench<'_>) -> Result<Found> {
         Ok(taught) => taught,
         Err(reason) => return Ok(Err(reason)),
     };
-    let simulation = bench.simulation(&taught);
-    let changes = bench.changes(simulation.clone(), 0);
-    let longest = largest(changes.iter().map(|(_, change)| length(change)));
-    if longest == 0.0 {
-        return Ok(Err("the loss makes no error on these views".to_string()));
-    }
-    let mut landscape = Landscape::new(bench, simulation);
     let mut rng = bench.stream().named("directions").rng();
-    let mut figures = Vec::new();
-    for ((name, change), size) in changes.iter().zip(yardsticks(&changes, length)) {
-        figures.push((landscape.misfit(name, change, size.max(FLOOR * longest), &mut rng)?, name.clone()));
+    // The least misfit of each vector, over the batches on which the loss makes an error.
+    let mut least: BTreeMap<String, f64> = BTreeMap::new();
+    for batch in 0..STEPS {
+        let simulation = bench.simulation(&taught);
+        let changes = bench.changes(simulation.clone(), batch)?;
+        let longest = largest(changes.iter().map(|(_, change)| length(change)));
+        if longest == 0.0 {
+            continue;
+        }
+        let mut landscape = Landscape::new(bench, simulation, batch);
+        for ((name, change), size) in changes.iter().zip(yardsticks(&changes, length)) {
+            if least.get(name).is_none_or(|&least| by_figure(least, LIMIT).is_gt()) {
+                let misfit = landscape.misfit(name, change, size.max(FLOOR * longest), &mut rng)?;
+                let least = least.entry(name.clone()).or_insert(f64::NAN);
+                *least = if by_figure(misfit, *least).is_lt() { misfit } else { *least };
+            }
+        }
+        if least.values().all(|&least| by_figure(least, LIMIT).is_le()) {
+            break;
+        }
+    }
+    if least.is_empty() {
+        return Ok(Err(NO_ERROR.to_string()));
     }
     let compared = format!(
-        "a step of Bp with central differences of {}: {} vectors, {DIRECTIONS} random directions",
+        "a step of Bp, end to end, with central differences of {}: {} vectors, {DIRECTIONS} random directions",
         taught.learning.loss.name(),
-        changes.len()
+        least.len()
     );
-    Ok(Ok(Measured::worst(compared, figures)))
+    Ok(Ok(Measured::worst(compared, least.into_iter().map(|(name, figure)| (figure, name)))))
 }
 
 /// The loss as a function of the weights.
 struct Landscape<'a> {
     bench: &'a Bench<'a>,
+    batch: usize,
     simulation: Simulation,
     /// Heads that the vector at hand can move.
     heads: Vec<UnitId>,
@@ -69,11 +84,11 @@ struct Landscape<'a> {
 }
 
 impl<'a> Landscape<'a> {
-    fn new(bench: &'a Bench<'a>, simulation: Simulation) -> Landscape<'a> {
+    fn new(bench: &'a Bench<'a>, simulation: Simulation, batch: usize) -> Landscape<'a> {
         let constant = simulation.learning().loss.stored_view() == StoredView::Constant;
         let heads = simulation.network().heads().to_vec();
         let workspace = Workspace::default();
-        let mut landscape = Landscape { bench, simulation, heads: heads.clone(), memories: None, workspace };
+        let mut landscape = Landscape { bench, batch, simulation, heads: heads.clone(), memories: None, workspace };
         landscape.memories = constant.then(|| heads.into_iter().map(|head| (head, landscape.remember(head))).collect());
         landscape
     }
@@ -134,7 +149,7 @@ impl<'a> Landscape<'a> {
 
     /// The loss of the heads at hand.
     fn loss(&mut self) -> f64 {
-        let (batch, loss) = (self.bench.batch(0), self.simulation.learning().loss.clone());
+        let (batch, loss) = (self.bench.batch(self.batch), self.simulation.learning().loss.clone());
         let mut sum = 0.0;
         for head in self.heads.clone() {
             let stored = match &self.memories {
@@ -155,7 +170,7 @@ impl<'a> Landscape<'a> {
     /// What short-term memory keeps of the stored view for a head: nothing, where it is not shown.
     fn remember(&mut self, head: UnitId) -> Vec<f32> {
         let (stored, loss, network) =
-            (self.bench.batch(0).stored, &self.simulation.learning().loss, self.simulation.network());
+            (self.bench.batch(self.batch).stored, &self.simulation.learning().loss, self.simulation.network());
         if loss.stored_view() == StoredView::Absent {
             return Vec::new();
         }
