@@ -377,6 +377,14 @@ fn the_command_prints_the_ladder_and_fails_with_it() {
     );
     assert_eq!((&found["pairs"], &rungs[0]["figure"], &rungs[0]["limit"]), (&4.into(), &0.0.into(), &0.0.into()));
 
+    // Beside such a margin distances are lost in rounding: the loss stays as it is, whatever its errors say.
+    let margin = "learning.loss=ContrastiveHinge(negatives: Stored(4), margins: (1.0, 1e9))";
+    let output = command(SKIP, &["--set", margin]);
+    let (table, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{table}{said}");
+    assert!(table.contains("finite differences  FAILS"), "{table}");
+    assert!(said.contains("error: rung `finite differences` fails"), "{said}");
+
     // Weights beyond all measure: there is nothing to compare, and that is no pass.
     let init = "network.feedforward[4].init=Normal(deviation: 1e38)";
     let output = command(SKIP, &["--set", init]);
