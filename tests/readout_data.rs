@@ -1,12 +1,14 @@
 //! Read-outs on other data than an encoder learned from: `readout: (data: ...)`, and the folders that such experiments
 //! are given.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+#[path = "bench/mod.rs"]
+mod bench;
 
+use std::fs;
+use std::path::Path;
+
+use bench::Bench;
 use serde_json::Value;
-use tempfile::TempDir;
 
 const CIRCUIT: &str = r#"Experiment(
     network: Network(
@@ -26,60 +28,35 @@ const CIRCUIT: &str = r#"Experiment(
 const LEARNED: &str = "Objects(images: 100, test_images: 30)";
 const READ: &str = "Objects(images: 60, test_images: 40, seed: 9)";
 
-struct Bench(TempDir);
+fn write(bench: &Bench, name: &str, learned: &str, read: &str) {
+    bench.write(name, &CIRCUIT.replace("LEARNED", learned).replace("READ", read));
+}
 
-impl Bench {
-    fn new() -> Bench {
-        Bench(tempfile::tempdir().unwrap())
+/// CIFAR-10's files with `each` images in a batch, and CIFAR-100's with as many in each file.
+fn cifar(bench: &Bench, each: u8) {
+    let image = |labels: &[u8], seed: u8| {
+        let pixels = (0..3072u32).map(|place| (place.wrapping_mul(u32::from(seed) * 2 + 7) >> 3) as u8);
+        labels.iter().copied().chain(pixels).collect::<Vec<u8>>()
+    };
+    let write = |folder: &str, file: &str, labels: &[u8]| {
+        fs::create_dir_all(bench.path(folder)).unwrap();
+        let records: Vec<u8> = (0..each).flat_map(|nth| image(labels, nth)).collect();
+        fs::write(bench.path(folder).join(file), records).unwrap();
+    };
+    for batch in 1..=5 {
+        write("ten", &format!("data_batch_{batch}.bin"), &[batch]);
     }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, learned: &str, read: &str) {
-        fs::write(self.path(name), CIRCUIT.replace("LEARNED", learned).replace("READ", read)).unwrap();
-    }
-
-    fn ends(&self, code: i32, args: &[&str]) -> [String; 2] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_synlocal"));
-        let output = command.args(args).current_dir(self.0.path()).output().unwrap();
-        let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {err}");
-        assert!(!err.contains("panicked"), "{args:?}: {err}");
-        [out, err]
-    }
-
-    fn json(&self, name: &str) -> Value {
-        serde_json::from_str(&fs::read_to_string(self.path(name)).unwrap()).unwrap()
-    }
-
-    /// CIFAR-10's files with `each` images in a batch, and CIFAR-100's with as many in each file.
-    fn cifar(&self, each: u8) {
-        let image = |labels: &[u8], seed: u8| {
-            let pixels = (0..3072u32).map(|place| (place.wrapping_mul(u32::from(seed) * 2 + 7) >> 3) as u8);
-            labels.iter().copied().chain(pixels).collect::<Vec<u8>>()
-        };
-        let write = |folder: &str, file: &str, labels: &[u8]| {
-            fs::create_dir_all(self.path(folder)).unwrap();
-            let records: Vec<u8> = (0..each).flat_map(|nth| image(labels, nth)).collect();
-            fs::write(self.path(folder).join(file), records).unwrap();
-        };
-        for batch in 1..=5 {
-            write("ten", &format!("data_batch_{batch}.bin"), &[batch]);
-        }
-        write("ten", "test_batch.bin", &[1]);
-        ["train.bin", "test.bin"].into_iter().for_each(|file| write("hundred", file, &[1, 2]));
-    }
+    write("ten", "test_batch.bin", &[1]);
+    ["train.bin", "test.bin"].into_iter().for_each(|file| write("hundred", file, &[1, 2]));
 }
 
 /// Learned from one data set, read out on another: the same encoder as without the second, and the same accuracies as
 /// when it is read out there afterwards.
 #[test]
 fn an_encoder_is_read_out_on_the_data_that_its_experiment_names() {
-    let bench = Bench::new();
-    bench.write("other.ron", LEARNED, READ);
-    bench.write("own.ron", LEARNED, "None");
+    let bench = Bench::empty();
+    write(&bench, "other.ron", LEARNED, READ);
+    write(&bench, "own.ron", LEARNED, "None");
     let [shown, _] = bench.ends(0, &["train", "other.ron", "--out", "other"]);
     assert!(
         shown.contains(
@@ -108,9 +85,9 @@ fn an_encoder_is_read_out_on_the_data_that_its_experiment_names() {
 
 #[test]
 fn a_run_takes_a_folder_for_each_data_set_and_keeps_them() {
-    let bench = Bench::new();
-    bench.cifar(8);
-    bench.write("cifar.ron", "Cifar100(images: 8)", "Cifar10(images: 30)");
+    let bench = Bench::empty();
+    cifar(&bench, 8);
+    write(&bench, "cifar.ron", "Cifar100(images: 8)", "Cifar10(images: 30)");
     let small = ["--set", "training.pairs=4"];
     for (out, folders) in
         [("one", ["--data", "ten", "--data", "hundred"]), ("two", ["--data", "hundred", "--data", "ten"])]
@@ -144,9 +121,9 @@ fn a_run_takes_a_folder_for_each_data_set_and_keeps_them() {
 /// A run goes on with the folders that it began with, but for those that are given anew.
 #[test]
 fn a_resumed_run_may_be_told_where_one_data_set_lies_now() {
-    let bench = Bench::new();
-    bench.cifar(8);
-    bench.write("cifar.ron", "Cifar100()", "Cifar10()");
+    let bench = Bench::empty();
+    cifar(&bench, 8);
+    write(&bench, "cifar.ron", "Cifar100()", "Cifar10()");
     let args = ["train", "cifar.ron", "--set", "training.pairs=4", "--data", "ten", "--data", "hundred", "--out"];
     bench.ends(0, &[&args[..], &["straight"]].concat());
     bench.ends(0, &[&args[..], &["moved"]].concat());
@@ -164,12 +141,12 @@ fn a_resumed_run_may_be_told_where_one_data_set_lies_now() {
 
 #[test]
 fn the_same_data_named_twice_are_one_data_set() {
-    let bench = Bench::new();
-    bench.cifar(8);
-    bench.write("cifar.ron", "Cifar10()", "Cifar10()");
+    let bench = Bench::empty();
+    cifar(&bench, 8);
+    write(&bench, "cifar.ron", "Cifar10()", "Cifar10()");
     bench.ends(0, &["train", "cifar.ron", "--out", "run", "--data", "ten", "--set", "training.pairs=4"]);
     assert_eq!(bench.json("run/summary.json")["readout_data"], Value::Null);
-    bench.write("exchanged.ron", "Cifar100()", "Cifar10()");
+    write(&bench, "exchanged.ron", "Cifar100()", "Cifar10()");
     let change =
         ["--set", "data=Cifar10()", "--set", "training.pairs=4", "--seeds", "1", "--images", "8", "--data", "ten"];
     let [table, _] = bench.ends(0, &[&["table", "exchanged.ron", "--out", "t"], &change[..]].concat());
@@ -179,10 +156,10 @@ fn the_same_data_named_twice_are_one_data_set() {
 
 #[test]
 fn folders_that_fit_nothing_are_refused() {
-    let bench = Bench::new();
-    bench.cifar(8);
-    bench.write("cifar.ron", "Cifar100()", "Cifar10()");
-    bench.write("objects.ron", LEARNED, "Cifar10()");
+    let bench = Bench::empty();
+    cifar(&bench, 8);
+    write(&bench, "cifar.ron", "Cifar100()", "Cifar10()");
+    write(&bench, "objects.ron", LEARNED, "Cifar10()");
     fs::create_dir(bench.path("copy")).unwrap();
     for file in fs::read_dir(bench.path("ten")).unwrap().flatten() {
         fs::copy(file.path(), bench.path("copy").join(Path::new(&file.file_name()))).unwrap();
@@ -199,7 +176,7 @@ fn folders_that_fit_nothing_are_refused() {
     let foreign = refusal(1, &["objects.ron", "--data", "hundred"]);
     assert!(foreign.contains("holds CIFAR-100, but the experiment's data are Objects and CIFAR-10"), "{foreign}");
     // One folder cannot stand for two that the experiment names.
-    bench.write("paths.ron", "Cifar10(path: \"ten\")", "Cifar10(path: \"copy\", images: 4)");
+    write(&bench, "paths.ron", "Cifar10(path: \"ten\")", "Cifar10(path: \"copy\", images: 4)");
     let ambiguous = refusal(1, &["paths.ron", "--data", "ten"]);
     assert!(
         ambiguous.contains("ten: holds CIFAR-10, but the experiment has two data sets of that kind"),

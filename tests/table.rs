@@ -1,16 +1,17 @@
 //! The table: statistics as printed tables have them, rows as runs left them, failures and stops that cost nothing.
 
+#[path = "bench/mod.rs"]
+mod bench;
+
 use std::collections::HashMap;
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
 
+use bench::Bench;
 use serde_json::Value;
 use synlocal::session::{Stage, Subject};
 use synlocal::statistics::{Estimate, student_t};
 use synlocal::table::{CSV_COLUMNS, Changes, Event, Series, Table, entries};
-use tempfile::TempDir;
 
 /// A circuit of two blocks that trains in a moment.
 const TINY: &str = r#"Experiment(
@@ -37,54 +38,21 @@ const TINY: &str = r#"Experiment(
 )
 "#;
 
-struct Bench {
-    folder: TempDir,
+fn own_bench() -> Bench {
+    let bench = Bench::empty();
+    bench.write("files/tiny.ron", TINY);
+    bench
 }
 
-impl Bench {
-    fn new() -> Bench {
-        let bench = Bench { folder: tempfile::tempdir().unwrap() };
-        fs::create_dir(bench.path("files")).unwrap();
-        bench.write("files/tiny.ron", TINY);
-        bench
-    }
+/// Percent of test images right in a run of the folder `out`, trained and untrained.
+fn accuracies(bench: &Bench, run: &str) -> [f64; 2] {
+    let summary = bench.json(&format!("out/{run}/summary.json"));
+    ["readout", "untrained"].map(|what| summary[what]["test_accuracy"].as_f64().unwrap())
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_synlocal"));
-        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null()).output().unwrap()
-    }
-
-    /// Runs and expects an exit code; what was printed and what was said.
-    fn ends(&self, code: i32, args: &[&str]) -> [String; 2] {
-        let output = self.run(args);
-        let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {err}");
-        assert!(!err.contains("panicked"), "{args:?}: {err}");
-        [out, err]
-    }
-
-    fn json(&self, name: &str) -> Value {
-        serde_json::from_str(&fs::read_to_string(self.path(name)).unwrap()).unwrap()
-    }
-
-    /// Percent of test images right in a run of the folder `out`, trained and untrained.
-    fn accuracies(&self, run: &str) -> [f64; 2] {
-        let summary = self.json(&format!("out/{run}/summary.json"));
-        ["readout", "untrained"].map(|what| summary[what]["test_accuracy"].as_f64().unwrap())
-    }
-
-    fn series(&self, out: &str) -> Series {
-        let entries = entries(&[self.path("files")], &Changes::default()).unwrap_or_else(|errors| panic!("{errors:?}"));
-        Series { entries, seeds: 2, out: self.path(out), data: Vec::new(), isa: None, second: None }
-    }
+fn series(bench: &Bench, out: &str) -> Series {
+    let entries = entries(&[bench.path("files")], &Changes::default()).unwrap_or_else(|errors| panic!("{errors:?}"));
+    Series { entries, seeds: 2, out: bench.path(out), data: Vec::new(), isa: None, second: None }
 }
 
 /// Splits what RFC 4180 joins: a list of the fields of each line, by column.
@@ -153,7 +121,7 @@ fn intervals_are_those_of_hand_computed_examples() {
 
 #[test]
 fn a_row_tells_what_its_runs_found_and_a_failure_stays_in_its_row() {
-    let bench = Bench::new();
+    let bench = own_bench();
     let cited =
         "readout: (epochs: 2, batch: 16),\n    published: (accuracy: 71.44, source: \"Tang, 2022, \\\"table 1\\\"\"),";
     bench.write("files/tiny.ron", &TINY.replace("readout: (epochs: 2, batch: 16),", cited));
@@ -181,7 +149,7 @@ fn a_row_tells_what_its_runs_found_and_a_failure_stays_in_its_row() {
     let [wild, tiny] = [&table["rows"][0], &table["rows"][1]];
     assert!(wild["runs"][1]["outcome"]["failed"].as_str().unwrap().contains("lower the learning rate"), "{wild}");
     assert_eq!(wild["own"]["trained"], Value::Null);
-    let [one, two] = [bench.accuracies("tiny/seed-1"), bench.accuracies("tiny/seed-2")];
+    let [one, two] = [accuracies(&bench, "tiny/seed-1"), accuracies(&bench, "tiny/seed-2")];
     let mean = |what: &str| tiny["own"][what]["mean"].as_f64().unwrap();
     close(mean("trained"), (one[0] + two[0]) / 2.0, 1e-9);
     close(mean("untrained"), (one[1] + two[1]) / 2.0, 1e-9);
@@ -204,7 +172,7 @@ fn a_row_tells_what_its_runs_found_and_a_failure_stays_in_its_row() {
 
 #[test]
 fn work_is_all_of_the_plan_where_every_pair_makes_an_error() {
-    let bench = Bench::new();
+    let bench = own_bench();
     let set = "learning.loss=ContrastiveHinge(margins: (1e-9, 1e9))";
     bench.ends(0, &["table", "files", "--seeds", "1", "--set", set, "--out", "out"]);
     let [plan, _] = bench.ends(0, &["plan", "files/tiny.ron", "--set", set, "--json"]);
@@ -215,7 +183,7 @@ fn work_is_all_of_the_plan_where_every_pair_makes_an_error() {
 
 #[test]
 fn all_faults_of_all_files_are_shown_and_nothing_is_run() {
-    let bench = Bench::new();
+    let bench = own_bench();
     bench.write(
         "files/odd.ron",
         &TINY
@@ -243,7 +211,7 @@ fn all_faults_of_all_files_are_shown_and_nothing_is_run() {
 
 #[test]
 fn runs_of_changed_experiments_are_found_before_anything_is_run() {
-    let bench = Bench::new();
+    let bench = own_bench();
     bench.write("files/a-new.ron", &TINY.replace("Urf", "Rf"));
     bench.ends(0, &["table", "files/tiny.ron", "--seeds", "1", "--out", "out"]);
     let [_, said] = bench.ends(1, &["table", "files", "--seeds", "1", "--epochs", "2", "--out", "out"]);
@@ -269,16 +237,15 @@ fn timeless(table: &Table) -> Value {
 
 #[test]
 fn a_series_that_is_stopped_goes_on_to_the_same_table() {
-    let bench = Bench::new();
+    let bench = own_bench();
     bench.write("files/rf.ron", &TINY.replace("Urf", "Rf"));
-    let straight = bench.series("straight").run(&mut |_| ControlFlow::Continue(())).unwrap();
+    let straight = series(&bench, "straight").run(&mut |_| ControlFlow::Continue(())).unwrap();
     assert!(straight.1);
     // Somewhere in training, at the first word of the second run, in a read-out; then to the end.
     let mut told = Vec::new();
     for stop_after in [Some(11), Some(30), Some(20), None] {
         let mut events = 0;
-        let (table, ended) = bench
-            .series("broken")
+        let (table, ended) = series(&bench, "broken")
             .run(&mut |_| {
                 events += 1;
                 if stop_after == Some(events) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -297,12 +264,12 @@ fn a_series_that_is_stopped_goes_on_to_the_same_table() {
 
 #[test]
 fn floors_are_found_once_for_all_rules() {
-    let bench = Bench::new();
+    let bench = own_bench();
     bench.write("files/rf.ron", &TINY.replace("Urf", "Rf"));
     bench.write("files/wider.ron", &TINY.replace("channels: 8", "channels: 9"));
     let mut floors = Vec::new();
     let mut run = String::new();
-    let mut series = bench.series("out");
+    let mut series = series(&bench, "out");
     series
         .run(&mut |event| {
             match event {
@@ -324,7 +291,7 @@ fn floors_are_found_once_for_all_rules() {
 
 #[test]
 fn epochs_are_those_of_a_block() {
-    let bench = Bench::new();
+    let bench = own_bench();
     let staged = |staging: &str| TINY.replace("rule: Urf", &format!("rule: Urf, staging: {staging}"));
     bench.write("files/gll.ron", &staged("Greedy"));
     bench.write("files/rll.ron", &staged("Random()"));

@@ -1,17 +1,19 @@
 //! Transfer: read-outs on a second data set, and the supervised encoder of the same circuit that they stand beside.
 
+#[path = "bench/mod.rs"]
+mod bench;
+
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
+use bench::Bench;
 use serde_json::Value;
 use synlocal::loss::Loss;
 use synlocal::network::Wiring;
 use synlocal::session::{Options, complete};
 use synlocal::simulation::{Experiment, Staging};
 use synlocal::table::supervised;
-use tempfile::TempDir;
 
 /// Two blocks, feedback that is written out, a head with a transfer function: all that a supervised encoder sheds.
 const CIRCUIT: &str = r#"Experiment(
@@ -40,41 +42,15 @@ const CIRCUIT: &str = r#"Experiment(
 )
 "#;
 
-struct Bench {
-    folder: TempDir,
-}
-
-impl Bench {
-    fn new() -> Bench {
-        let bench = Bench { folder: tempfile::tempdir().unwrap() };
-        bench.write("circuit.ron", CIRCUIT);
-        bench
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    fn ends(&self, code: i32, args: &[&str]) -> [String; 2] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_synlocal"));
-        let output = command.args(args).current_dir(self.folder.path()).output().unwrap();
-        let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {err}");
-        [out, err]
-    }
-
-    fn json(&self, name: &str) -> Value {
-        serde_json::from_str(&fs::read_to_string(self.path(name)).unwrap()).unwrap()
-    }
+fn own_bench() -> Bench {
+    let bench = Bench::empty();
+    bench.write("circuit.ron", CIRCUIT);
+    bench
 }
 
 #[test]
 fn a_supervised_encoder_is_the_same_circuit_taught_classes_through_and_through() {
-    let bench = Bench::new();
+    let bench = own_bench();
     let experiment = Experiment::load(&bench.path("circuit.ron"), &[]).unwrap();
     let taught = supervised(&experiment, 10, None).unwrap();
     let (own, network) = (experiment.network(), taught.network());
@@ -124,7 +100,7 @@ fn the_front_pages_circuits_have_supervised_ones() {
 
 #[test]
 fn a_table_reads_out_on_a_second_data_set_beside_supervised_encoders() {
-    let bench = Bench::new();
+    let bench = own_bench();
     bench.write(
         "other.ron",
         &CIRCUIT.replace("rule: Rf, staging: Greedy", "rule: Rf, staging: Random()").replace("epochs: 5", "epochs: 10"),
@@ -163,7 +139,7 @@ fn a_table_reads_out_on_a_second_data_set_beside_supervised_encoders() {
 
 #[test]
 fn a_second_data_set_that_cannot_be_read_stops_all_before_it_begins() {
-    let bench = Bench::new();
+    let bench = own_bench();
     let to = |to: &str| bench.ends(1, &["table", "circuit.ron", "--to", to, "--out", "out"])[1].clone();
     assert!(to("Objects(image: 60)").contains("did you mean `images`?"));
     assert!(to("Cifar10(path: \"nowhere\")").contains("nowhere"));
@@ -174,7 +150,7 @@ fn a_second_data_set_that_cannot_be_read_stops_all_before_it_begins() {
 /// What cannot name classes, or learns nothing, has no supervised counterpart; the rest of the table goes on.
 #[test]
 fn a_row_without_a_supervised_encoder_holds_nothing_up() {
-    let bench = Bench::new();
+    let bench = own_bench();
     bench.write("untrained.ron", &CIRCUIT.replace("epochs: 5", "epochs: 0"));
     bench.write("map.ron", &CIRCUIT.replace("map: Dense(units: 32)", "map: Conv(channels: 4, kernel: 1)"));
     let second = "Objects(images: 60, test_images: 40, seed: 9)";
