@@ -29,15 +29,16 @@
 //! | [`cli`] | words |
 //! | [`table`] | series of runs |
 //! | [`session`] | runs |
-//! | [`evaluate`], [`distances`], [`instruments`], [`verify`], [`report`] | judgement |
+//! | [`audit`], [`evaluate`], [`distances`], [`instruments`], [`verify`], [`report`] | judgement |
 //! | [`simulation`] (and [`data`]) | time |
 //! | [`schedule`] | order |
 //! | [`learning`] | plasticity |
 //! | [`locality`] | what may be seen |
 //! | [`network`], [`loss`], [`optimizer`] | structure, error at the top, step |
 //! | [`kernels`] | arithmetic on slices |
-//! | [`document`], [`fault`], [`error`], [`shape`], [`rng`], [`statistics`] | the ground |
+//! | [`document`], [`fault`], [`lint`], [`error`], [`shape`], [`rng`], [`statistics`] | the ground |
 
+pub mod audit;
 pub mod cli;
 pub mod data;
 pub mod distances;
@@ -48,6 +49,7 @@ pub mod fault;
 pub mod instruments;
 pub mod kernels;
 pub mod learning;
+pub mod lint;
 pub mod locality;
 pub mod loss;
 pub mod network;

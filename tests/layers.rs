@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 /// From the ground up. Modules of one line stand side by side and know nothing of each other.
 const LAYERS: &[&[&str]] = &[
     &["error", "shape", "rng", "fault", "statistics"],
-    &["document"],
+    &["document", "lint"],
     &["kernels", "data"],
     &["network", "loss", "optimizer"],
     &["locality"],
     &["learning"],
     &["schedule"],
     &["simulation"],
-    &["evaluate", "distances", "instruments", "verify"],
+    &["audit", "evaluate", "distances", "instruments", "verify"],
     &["report"],
     &["session"],
     &["table"],
