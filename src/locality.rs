@@ -72,6 +72,7 @@ mod population;
 mod state;
 mod synapse;
 mod synapses;
+mod tamper;
 mod weights;
 
 pub use access::{Slot, Tensor};
@@ -79,4 +80,5 @@ pub use place::{Place, View};
 pub use state::{Provision, State, Tally};
 pub use synapse::{Change, Post, Pre, Signal, Synapse};
 pub use synapses::Work;
+pub(crate) use tamper::Saved;
 pub use weights::{Breach, Direction, Errorway, Feedback, Feedforward, Weights};

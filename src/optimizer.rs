@@ -65,6 +65,14 @@ impl Optimizer {
         Optimizer::Adam { rate, betas: adam_betas(), epsilon: adam_epsilon() }
     }
 
+    /// The name in circuit files.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Optimizer::Sgd { .. } => "Sgd",
+            Optimizer::Adam { .. } => "Adam",
+        }
+    }
+
     /// What is wrong with the optimiser's numbers.
     pub fn faults(&self) -> Vec<Fault> {
         let share = |place: &str, value: f32| {

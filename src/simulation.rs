@@ -140,6 +140,20 @@ impl Simulation {
         found
     }
 
+    /// Takes one step of a learning step and nothing else, for an audit that looks at what it does.
+    pub(crate) fn take(&mut self, step: Step, batch: Batch<'_>) -> Comparison {
+        let Simulation { network, learning, state, .. } = self;
+        state.begin(samples(network, learning, batch));
+        let mut found = Comparison::default();
+        executor(network, learning, batch).take(step, state, &mut found);
+        found
+    }
+
+    /// Everything that changes, for an audit that disturbs it.
+    pub(crate) fn state_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+
     /// A learning step without a plan: the scheduler walks and each event is executed as it happens. It gives the same
     /// bits as [`Simulation::step`].
     pub fn walk(&mut self, batch: Batch<'_>) -> Comparison {

@@ -84,6 +84,25 @@ impl Inverse {
     }
 }
 
+impl Inverse {
+    /// The gated error that its own synapses see, with its events.
+    pub(super) fn reconstruction_mut(&mut self) -> (&mut [f32], &mut [u32]) {
+        (&mut self.packet, &mut self.events)
+    }
+
+    /// The layout of that error.
+    pub(super) fn packet_layout(&self) -> Layout {
+        self.packet_layout
+    }
+
+    /// Fills with what is no number whatever lasts no longer than a step.
+    pub(super) fn blind_workspaces(&mut self) {
+        for buffer in [&mut self.drive, &mut self.image, &mut self.aim, &mut self.error] {
+            buffer.fill(f32::NAN);
+        }
+    }
+}
+
 /// The kernel and weights of an inverse at work.
 struct Undo<'a> {
     isa: crate::kernels::Isa,

@@ -104,6 +104,12 @@ impl Population {
         &mut self.traces[slot]
     }
 
+    /// The same; none of a probe where there are none.
+    pub(super) fn trace_of(&mut self, view: View) -> Option<&mut Trace> {
+        let slot = self.slot(view);
+        self.traces.get_mut(slot)
+    }
+
     /// The trace of a view, and that of a probe to write.
     pub(super) fn with_probe(&mut self, view: View) -> (&Trace, &mut Trace) {
         let (views, probe) = self.traces.split_at_mut(self.kept);

@@ -27,8 +27,8 @@ pub struct State {
     pub(super) feedback: Vec<FeedbackSynapses>,
     /// Workspaces, shared by all projections and heads.
     pub(super) scratch: Buffer,
-    rows: Rows,
-    workspace: Workspace,
+    pub(super) rows: Rows,
+    pub(super) workspace: Workspace,
     /// Where disturbances are drawn from.
     pub(super) noise: Stream,
     /// Learning steps made so far.
@@ -37,10 +37,19 @@ pub struct State {
 
 /// Plain `[sample][unit]` rows for a comparison.
 #[derive(Debug, Clone, Default)]
-struct Rows {
+pub(super) struct Rows {
     current: Vec<f32>,
     current_error: Vec<f32>,
     stored_error: Vec<f32>,
+}
+
+impl Rows {
+    /// Fills them with what is no number.
+    pub(super) fn blind(&mut self) {
+        for rows in [&mut self.current, &mut self.current_error, &mut self.stored_error] {
+            rows.fill(f32::NAN);
+        }
+    }
 }
 
 /// What a state is made for.

@@ -43,7 +43,7 @@ pub(super) struct FeedbackSynapses {
     /// Weights of its own; none when the partner's are transported, or when there are none to transport.
     pub weights: Option<Weights<Feedback>>,
     /// The weights as errors meet them, where those are their signs or multiples.
-    sent: Vec<f32>,
+    pub sent: Vec<f32>,
     /// What multiplies the weights: where a head tells a unit its target, the length of the step there.
     scale: f32,
     /// What only a learned inverse has.

@@ -3,6 +3,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use crate::kernels::product::Sum;
+use crate::kernels::{Pool, Transfer};
 use crate::locality::{Place, View};
 use crate::loss::StoredView;
 use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
@@ -119,7 +120,11 @@ impl Step {
                 (reads, errors)
             }
             Step::Gate(unit, view) => {
-                let reads = smallvec![Place::Error(unit, view), Place::Activity(unit, view)];
+                let mut reads: SmallVec<[Place; 4]> = smallvec![Place::Error(unit, view)];
+                // A linear unit that pools no maximum has a gain of 1, whatever it does.
+                let gain = network.unit(unit).transfer != Transfer::Linear;
+                let winners = matches!(network.unit(unit).pool, Pool::Max(_));
+                reads.extend((gain || winners).then_some(Place::Activity(unit, view)));
                 (reads, smallvec![Place::Packet(unit, view)])
             }
             Step::Carry(id, view, _) => {

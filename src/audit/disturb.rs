@@ -1,0 +1,204 @@
+//! Interventional evidence over whole updates: once everything is perceived, one quantity is changed (another unit's
+//! activity that has been used, some weights, the stored embeddings, the labels), the rest of the step is taken as it is,
+//! and the changes that synapses ask for are compared with those of the undisturbed step.
+//!
+//! What moves must be what data flow says can be reached, and what data flow says can be reached must move, unless no
+//! event goes there. Either failing is a disagreement of the two kinds of evidence, whatever the law says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bench::Bench;
+use super::flow::{Flow, folds, in_words};
+use crate::locality::{Place, Saved};
+use crate::schedule::Step;
+use crate::simulation::{Batch, Simulation};
+
+/// What one disturbance did.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    /// What was disturbed.
+    pub place: Place,
+    /// Whether that was before inverses learned, and not only before the comparison.
+    pub early: bool,
+    /// By how much of its length each update moved, at most.
+    pub moved: BTreeMap<Place, f64>,
+    /// The updates that data flow reaches.
+    pub reached: BTreeSet<Place>,
+}
+
+/// What disturbing a stage found.
+#[derive(Debug, Default)]
+pub(super) struct Disturbed {
+    pub rows: Vec<Row>,
+    /// Pairs of quantity and update.
+    pub compared: usize,
+    pub disagreements: Vec<String>,
+}
+
+/// One way of changing values.
+type Change = fn(&mut [f32]);
+
+/// Activity of another moment; one that opens every gate; one that closes those which saturate.
+const OF_ACTIVITY: &[Change] = &[
+    |values| values.reverse(),
+    |values| values.iter_mut().for_each(|value| *value = 0.4 + 0.1 * value.clamp(-1.0, 1.0)),
+    |values| values.iter_mut().for_each(|value| *value = if *value > 0.0 { -3.0 } else { 3.0 }),
+];
+
+/// Embeddings of others; far ones; near ones.
+const OF_MEMORY: &[Change] = &[
+    |values| values.reverse(),
+    |values| values.iter_mut().for_each(|value| *value = 0.3 - 9.0 * *value),
+    |values| values.iter_mut().for_each(|value| *value *= -0.01),
+];
+
+/// Weights of other sign and size; what is no synapse stays none.
+const OF_WEIGHTS: &[Change] = &[|values| values.iter_mut().for_each(|value| *value *= -1.5)];
+
+const OF_LABELS: &[Change] = &[|_| {}];
+
+/// Disturbs every quantity of a stage, in `simulation` as it is at the start of the step.
+pub(super) fn disturb(bench: &Bench<'_>, flow: &Flow<'_>, mut simulation: Simulation) -> Disturbed {
+    let mut found = Disturbed::default();
+    let (perceived, comparison) = (flow.perceived(), flow.comparison());
+    for &step in &flow.steps[..perceived] {
+        bench.take(&mut simulation, bench.batch(), step);
+    }
+    if perceived < comparison {
+        from(bench, flow, &mut simulation, perceived, &mut found);
+        for &step in &flow.steps[perceived..comparison] {
+            bench.take(&mut simulation, bench.batch(), step);
+        }
+    }
+    from(bench, flow, &mut simulation, comparison, &mut found);
+    found
+}
+
+/// Disturbs before step `start`, up to which everything has been taken.
+fn from(bench: &Bench<'_>, flow: &Flow<'_>, simulation: &mut Simulation, start: usize, found: &mut Disturbed) {
+    let later = &flow.access[start..];
+    let written: BTreeSet<Place> = later.iter().flat_map(|access| access.writes.iter().copied()).collect();
+    let quantities = flow.quantities();
+    let kept: BTreeSet<Place> = written.iter().chain(&quantities).copied().collect();
+    let start_state: Vec<(Place, Saved)> =
+        kept.iter().map(|&place| (place, simulation.state_mut().save(place))).collect();
+    let plain = finish(bench, flow, simulation, bench.batch(), start);
+    restore(simulation, &start_state);
+    let early = start < flow.comparison();
+    let relabelled = bench.relabelled();
+    for place in quantities {
+        let changes = match place {
+            Place::Activity(..) => OF_ACTIVITY,
+            Place::Memory(_) => OF_MEMORY,
+            Place::Labels => OF_LABELS,
+            _ => OF_WEIGHTS,
+        };
+        let mut moved: BTreeMap<Place, f64> = BTreeMap::new();
+        for (nth, change) in changes.iter().enumerate() {
+            let mut batch = bench.batch();
+            if place == Place::Labels {
+                batch.labels = &relabelled;
+            } else {
+                let mut values = simulation.state_mut().look(place);
+                change(&mut values);
+                simulation.state_mut().put(place, &values);
+                if nth == 0 {
+                    simulation.state_mut().turn_winners(flow.network, place);
+                }
+            }
+            let disturbed = finish(bench, flow, simulation, batch, start);
+            restore(simulation, &start_state);
+            for (update, before) in &plain.changes {
+                let after = disturbed.changes.get(update).map_or(&[][..], Vec::as_slice);
+                if let Some(size) = distance(before, after) {
+                    let most = moved.entry(*update).or_insert(0.0);
+                    *most = most.max(size);
+                }
+            }
+        }
+        let reached = flow.reach(start, place, &|_| false).updates;
+        let live = flow.reach(start, place, &|step| plain.silent.contains(&step)).updates;
+        let when = if early { " before inverses learn" } else { "" };
+        let what = in_words(place, flow.network);
+        for update in plain.changes.keys() {
+            found.compared += 1;
+            let name = in_words(*update, flow.network);
+            match moved.get(update) {
+                Some(size) if !reached.contains(update) => found.disagreements.push(format!(
+                    "disturbing {what}{when} moves the {name} by {}, but the plan's reads and writes know no way there",
+                    percent(*size)
+                )),
+                None if live.contains(update) => found.disagreements.push(format!(
+                    "the plan's reads and writes lead from {what} to the {name}, but disturbing it{when} moves nothing"
+                )),
+                _ => {}
+            }
+        }
+        found.rows.push(Row { place, early, moved, reached });
+    }
+}
+
+/// The rest of a step.
+struct Finished {
+    /// Changes before an optimiser folds them in.
+    changes: BTreeMap<Place, Vec<f32>>,
+    /// Steps that had no event to hand on.
+    silent: BTreeSet<usize>,
+}
+
+fn finish(bench: &Bench<'_>, flow: &Flow<'_>, simulation: &mut Simulation, batch: Batch<'_>, start: usize) -> Finished {
+    let mut finished = Finished { changes: BTreeMap::new(), silent: BTreeSet::new() };
+    for (index, &step) in flow.steps.iter().enumerate().skip(start) {
+        if let Some(update) = folds(step) {
+            let change = simulation.state_mut().look(update);
+            finished.changes.insert(update, change);
+            if matches!(step, Step::Apply(_)) {
+                continue;
+            }
+        }
+        let hears = match step {
+            Step::Carry(..) | Step::Learn(..) | Step::LearnInverse(..) => true,
+            Step::Gate(..) | Step::Invert(..) => true,
+            _ => false,
+        };
+        if hears {
+            let said = flow.access[index].reads.iter().copied();
+            let errors =
+                said.filter(|place| matches!(place, Place::Packet(..) | Place::Reconstruction(_) | Place::Error(..)));
+            let upper = |place: &Place| !flow.access[index].writes.contains(place);
+            let quiet = |place: Place, simulation: &mut Simulation| {
+                simulation.state_mut().look(place).iter().all(|value| *value == 0.0)
+            };
+            if errors.filter(upper).all(|place| quiet(place, simulation)) {
+                finished.silent.insert(index);
+            }
+        }
+        bench.take(simulation, batch, step);
+    }
+    finished
+}
+
+fn restore(simulation: &mut Simulation, saved: &[(Place, Saved)]) {
+    saved.iter().for_each(|(place, saved)| simulation.state_mut().restore(*place, saved));
+}
+
+/// How far apart two changes are, as a share of the first one's length; none if they have the same bits.
+fn distance(before: &[f32], after: &[f32]) -> Option<f64> {
+    if before.len() == after.len() && before.iter().zip(after).all(|(one, other)| one.to_bits() == other.to_bits()) {
+        return None;
+    }
+    let square = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>();
+    let length = square(&mut before.iter().map(|value| f64::from(*value)));
+    let gap = square(&mut before.iter().zip(after).map(|(one, other)| f64::from(*one) - f64::from(*other)));
+    Some((gap / length).sqrt())
+}
+
+/// A share in words.
+pub(super) fn percent(share: f64) -> String {
+    match share {
+        share if !share.is_finite() => "all of it".to_string(),
+        share if share < 0.001 => "less than 0.1 %".to_string(),
+        share if share < 0.1 => format!("{:.1} %", 100.0 * share),
+        share => format!("{:.0} %", 100.0 * share),
+    }
+}
