@@ -22,8 +22,6 @@ pub(super) struct Row {
     pub early: bool,
     /// By how much of its length each update moved, at most.
     pub moved: BTreeMap<Place, f64>,
-    /// The updates that data flow reaches.
-    pub reached: BTreeSet<Place>,
 }
 
 /// What disturbing a stage found.
@@ -41,16 +39,27 @@ type Change = fn(&mut [f32]);
 /// Activity of another moment; one that opens every gate; one that closes those which saturate.
 const OF_ACTIVITY: &[Change] = &[
     |values| values.reverse(),
-    |values| values.iter_mut().for_each(|value| *value = 0.4 + 0.1 * value.clamp(-1.0, 1.0)),
+    |values| scatter(values, |_, chance| 0.3 + 0.3 * chance),
     |values| values.iter_mut().for_each(|value| *value = if *value > 0.0 { -3.0 } else { 3.0 }),
 ];
+
+/// The one of these that opens every gate.
+const OPEN: usize = 1;
 
 /// Embeddings of others; far ones; near ones.
 const OF_MEMORY: &[Change] = &[
     |values| values.reverse(),
-    |values| values.iter_mut().for_each(|value| *value = 0.3 - 9.0 * *value),
+    |values| scatter(values, |value, chance| 9.0 * (chance - value)),
     |values| values.iter_mut().for_each(|value| *value *= -0.01),
 ];
+
+/// Gives every value another, made of itself and of what looks like chance, from 0 to 1.
+fn scatter(values: &mut [f32], make: fn(f32, f32) -> f32) {
+    for (index, value) in values.iter_mut().enumerate() {
+        // Multiples of the golden section are spread evenly and repeat nowhere.
+        *value = make(*value, (index as f64 * 0.618_033_988_75).fract() as f32);
+    }
+}
 
 /// Weights of other sign and size; what is no synapse stays none.
 const OF_WEIGHTS: &[Change] = &[|values| values.iter_mut().for_each(|value| *value *= -1.5)];
@@ -74,41 +83,54 @@ pub(super) fn disturb(bench: &Bench<'_>, flow: &Flow<'_>, mut simulation: Simula
     found
 }
 
-/// Disturbs before step `start`, up to which everything has been taken.
-fn from(bench: &Bench<'_>, flow: &Flow<'_>, simulation: &mut Simulation, start: usize, found: &mut Disturbed) {
-    let later = &flow.access[start..];
-    let written: BTreeSet<Place> = later.iter().flat_map(|access| access.writes.iter().copied()).collect();
-    let quantities = flow.quantities();
-    let kept: BTreeSet<Place> = written.iter().chain(&quantities).copied().collect();
-    let start_state: Vec<(Place, Saved)> =
-        kept.iter().map(|&place| (place, simulation.state_mut().save(place))).collect();
-    let plain = finish(bench, flow, simulation, bench.batch(), start);
-    restore(simulation, &start_state);
-    let early = start < flow.comparison();
-    let relabelled = bench.relabelled();
-    for place in quantities {
+/// A place in time before step `start`, up to which everything has been taken.
+struct Moment<'a> {
+    bench: &'a Bench<'a>,
+    flow: &'a Flow<'a>,
+    start: usize,
+    /// What holds then, of all that is disturbed or written later.
+    state: Vec<(Place, Saved)>,
+    plain: Finished,
+}
+
+impl<'a> Moment<'a> {
+    fn new(bench: &'a Bench<'a>, flow: &'a Flow<'a>, start: usize, simulation: &mut Simulation) -> Moment<'a> {
+        let written = flow.access[start..].iter().flat_map(|access| access.writes.iter().copied());
+        let kept: BTreeSet<Place> = written.chain(flow.quantities()).collect();
+        let state = kept.iter().map(|&place| (place, simulation.state_mut().save(place))).collect();
+        let plain = finish(bench, flow, simulation, bench.batch(), start);
+        let moment = Moment { bench, flow, start, state, plain };
+        moment.restore(simulation);
+        moment
+    }
+
+    fn restore(&self, simulation: &mut Simulation) {
+        self.state.iter().for_each(|(place, saved)| simulation.state_mut().restore(*place, saved));
+    }
+
+    /// By how much each update moves, at most, when `place` is disturbed in one way or another.
+    fn moved(&self, simulation: &mut Simulation, place: Place) -> BTreeMap<Place, f64> {
         let changes = match place {
             Place::Activity(..) => OF_ACTIVITY,
             Place::Memory(_) => OF_MEMORY,
             Place::Labels => OF_LABELS,
             _ => OF_WEIGHTS,
         };
+        let relabelled = self.bench.relabelled();
         let mut moved: BTreeMap<Place, f64> = BTreeMap::new();
         for (nth, change) in changes.iter().enumerate() {
-            let mut batch = bench.batch();
+            let mut batch = self.bench.batch();
             if place == Place::Labels {
                 batch.labels = &relabelled;
             } else {
-                let mut values = simulation.state_mut().look(place);
-                change(&mut values);
-                simulation.state_mut().put(place, &values);
+                alter(simulation, place, *change);
                 if nth == 0 {
-                    simulation.state_mut().turn_winners(flow.network, place);
+                    simulation.state_mut().turn_winners(self.flow.network, place);
                 }
             }
-            let disturbed = finish(bench, flow, simulation, batch, start);
-            restore(simulation, &start_state);
-            for (update, before) in &plain.changes {
+            let disturbed = finish(self.bench, self.flow, simulation, batch, self.start);
+            self.restore(simulation);
+            for (update, before) in &self.plain.changes {
                 let after = disturbed.changes.get(update).map_or(&[][..], Vec::as_slice);
                 if let Some(size) = distance(before, after) {
                     let most = moved.entry(*update).or_insert(0.0);
@@ -116,26 +138,57 @@ fn from(bench: &Bench<'_>, flow: &Flow<'_>, simulation: &mut Simulation, start: 
                 }
             }
         }
+        moved
+    }
+}
+
+/// Disturbs before step `start`, up to which everything has been taken.
+fn from(bench: &Bench<'_>, flow: &Flow<'_>, simulation: &mut Simulation, start: usize, found: &mut Disturbed) {
+    let moment = Moment::new(bench, flow, start, simulation);
+    // The same with every gate open: what goes through a gate that happens to be shut moves nothing.
+    let mut open: Option<Moment<'_>> = None;
+    let early = start < flow.comparison();
+    let when = if early { " before inverses learn" } else { "" };
+    for place in flow.quantities() {
+        let mut moved = moment.moved(simulation, place);
         let reached = flow.reach(start, place, &|_| false).updates;
-        let live = flow.reach(start, place, &|step| plain.silent.contains(&step)).updates;
-        let when = if early { " before inverses learn" } else { "" };
+        let mut live = flow.reach(start, place, &|step| moment.plain.silent.contains(&step)).updates;
+        if live.iter().any(|update| !moved.contains_key(update)) {
+            let activities = flow.quantities().into_iter().filter(|place| matches!(place, Place::Activity(..)));
+            activities.for_each(|place| alter(simulation, place, OF_ACTIVITY[OPEN]));
+            let open = open.get_or_insert_with(|| Moment::new(bench, flow, start, simulation));
+            let heard = flow.reach(start, place, &|step| open.plain.silent.contains(&step)).updates;
+            live.retain(|update| heard.contains(update));
+            for (update, size) in open.moved(simulation, place) {
+                moved.entry(update).or_insert(size);
+            }
+            moment.restore(simulation);
+        }
         let what = in_words(place, flow.network);
-        for update in plain.changes.keys() {
+        for update in moment.plain.changes.keys() {
             found.compared += 1;
             let name = in_words(*update, flow.network);
             match moved.get(update) {
                 Some(size) if !reached.contains(update) => found.disagreements.push(format!(
-                    "disturbing {what}{when} moves the {name} by {}, but the plan's reads and writes know no way there",
+                    "disturbing the {what}{when} moves the {name} by {}, but the plan's reads and writes know no way \
+                     there",
                     percent(*size)
                 )),
                 None if live.contains(update) => found.disagreements.push(format!(
-                    "the plan's reads and writes lead from {what} to the {name}, but disturbing it{when} moves nothing"
+                    "the plan's reads and writes lead from the {what} to the {name}, but disturbing it{when} moves \
+                     nothing"
                 )),
                 _ => {}
             }
         }
-        found.rows.push(Row { place, early, moved, reached });
+        found.rows.push(Row { place, early, moved });
     }
+}
+
+fn alter(simulation: &mut Simulation, place: Place, change: Change) {
+    let mut values = simulation.state_mut().look(place);
+    change(&mut values);
+    simulation.state_mut().put(place, &values);
 }
 
 /// The rest of a step.
@@ -176,10 +229,6 @@ fn finish(bench: &Bench<'_>, flow: &Flow<'_>, simulation: &mut Simulation, batch
         bench.take(simulation, batch, step);
     }
     finished
-}
-
-fn restore(simulation: &mut Simulation, saved: &[(Place, Saved)]) {
-    saved.iter().for_each(|(place, saved)| simulation.state_mut().restore(*place, saved));
 }
 
 /// How far apart two changes are, as a share of the first one's length; none if they have the same bits.

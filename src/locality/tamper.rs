@@ -143,15 +143,24 @@ impl State {
 
     /// Whether nothing at a place is a number.
     pub(crate) fn is_blind(&mut self, place: Place) -> bool {
-        self.parts(place).floats.iter().all(|floats| floats.iter().all(|value| value.is_nan()))
+        self.look(place).iter().all(|value| value.is_nan())
     }
 
     /// Fills a place with what is no number, points its winners elsewhere and miscounts its events: a step that looks
-    /// at it gives itself away.
+    /// at it gives itself away. The zeros around maps stay, which are no activity.
     pub(crate) fn blind(&mut self, network: &Network, place: Place) {
-        let turn = self.turn(network, place);
+        let (turn, layout) = (self.turn(network, place), self.layout(place));
         let parts = self.parts(place);
-        parts.floats.into_iter().for_each(|floats| floats.fill(f32::NAN));
+        for floats in parts.floats {
+            match layout {
+                None => floats.fill(f32::NAN),
+                Some(layout) => {
+                    for sample in floats.chunks_mut(layout.sample()) {
+                        layout.visit(|_, index| sample[index] = f32::NAN);
+                    }
+                }
+            }
+        }
         parts.winners.into_iter().for_each(turn);
         parts.events.into_iter().flatten().for_each(|events| *events = u32::from(*events == 0));
     }
