@@ -36,7 +36,7 @@
 //! | [`locality`] | what may be seen |
 //! | [`network`], [`loss`], [`optimizer`] | structure, error at the top, step |
 //! | [`kernels`] | arithmetic on slices |
-//! | [`document`], [`fault`], [`error`], [`shape`], [`rng`], [`statistics`] | the ground |
+//! | [`document`], [`fault`], [`error`], [`shape`], [`rng`], [`number`], [`statistics`] | the ground |
 
 pub mod cli;
 pub mod data;
@@ -51,6 +51,7 @@ pub mod learning;
 pub mod locality;
 pub mod loss;
 pub mod network;
+pub mod number;
 pub mod optimizer;
 pub mod report;
 pub mod rng;
