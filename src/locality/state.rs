@@ -225,7 +225,7 @@ impl State {
         let kept = &self.units[memory.0].memory;
         let stored = if loss.stored_view() == StoredView::Absent { &[] } else { &kept[..values] };
         let found = loss.compare(
-            Embeddings { shape, stored, current, labels },
+            Embeddings { shape, stored, current, labels: labels.into() },
             Errors { stored: learns.then_some(stored_error.as_mut_slice()), current: current_error },
             &mut self.workspace,
         );
