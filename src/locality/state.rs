@@ -10,7 +10,7 @@ use super::{Change, Place, Signal, Synapse, View};
 use crate::kernels::pointwise;
 use crate::kernels::product::Sum;
 use crate::kernels::{Buffer, Isa, Layout};
-use crate::loss::{Comparison, Embeddings, Errors, Loss, StoredView, Workspace};
+use crate::loss::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
 use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
 use crate::optimizer::Optimizer;
 use crate::rng::Stream;
@@ -209,7 +209,7 @@ impl State {
         &mut self,
         unit: UnitId,
         memory: UnitId,
-        loss: &Loss,
+        loss: &dyn Criterion,
         stored_step: f32,
         labels: &[u8],
     ) -> Comparison {
