@@ -36,7 +36,7 @@
 //! | [`locality`] | what may be seen |
 //! | [`network`], [`loss`], [`optimizer`] | structure, error at the top, step |
 //! | [`kernels`] | arithmetic on slices |
-//! | [`document`], [`fault`], [`lint`], [`error`], [`shape`], [`rng`], [`statistics`] | the ground |
+//! | [`document`], [`fault`], [`lint`], [`error`], [`shape`], [`rng`], [`number`], [`statistics`] | the ground |
 
 pub mod audit;
 pub mod cli;
@@ -53,6 +53,7 @@ pub mod lint;
 pub mod locality;
 pub mod loss;
 pub mod network;
+pub mod number;
 pub mod optimizer;
 pub mod report;
 pub mod rng;

@@ -1,8 +1,8 @@
 //! Losses: what the error-computing layer makes of the stored and the current embedding of a batch.
 //!
 //! A loss sees embeddings only (and labels, if it is a supervised reference), as plain `[sample][unit]` rows, and writes
-//! errors of the same form: the derivative of the loss with respect to each embedding value. Each loss is one file;
-//! the table below is the list that a circuit file chooses from.
+//! errors of the same form: the derivative of the loss with respect to each embedding value. Each loss is one file, a
+//! [`Formula`] in whatever [`Number`] it is given; the table below is the list that a circuit file chooses from.
 
 mod barlow_twins;
 mod clapp;
@@ -12,6 +12,7 @@ mod cross_entropy;
 mod hinge;
 mod l1_margin;
 mod l1_positive;
+mod label;
 mod matrix;
 mod multiclass_hinge;
 mod nt_xent;
@@ -26,10 +27,12 @@ pub use cross_entropy::CrossEntropy;
 pub use hinge::{Negatives, distance};
 pub use l1_margin::L1Margin;
 pub use l1_positive::L1Positive;
+pub use label::{Label, Labels};
 pub use multiclass_hinge::MulticlassHinge;
 pub use nt_xent::NtXent;
 
 use crate::fault::Fault;
+use crate::number::{Number, Traced};
 use crate::shape::Shape;
 
 /// What a loss makes of the view that was shown first.
@@ -52,10 +55,12 @@ pub enum Memory {
     Below,
 }
 
-/// What each loss says of itself, and what it does.
-trait Criterion {
+/// What a loss says of itself, and what it computes.
+pub trait Formula: Sync {
+    /// See [`Loss::stored_view`].
     fn stored_view(&self) -> StoredView;
 
+    /// See [`Loss::memory`].
     fn memory(&self) -> Memory {
         Memory::Head
     }
@@ -70,11 +75,41 @@ trait Criterion {
         None
     }
 
+    /// What is wrong with its numbers, at places that are its fields.
+    fn faults(&self) -> Vec<Fault> {
+        Vec::new()
+    }
+
+    /// [`Loss::compare`] in any numbers. What a hinge lets through is multiplied by what [`Number::open`] gives, and a
+    /// count that errors depend on is a sum of those.
+    fn evaluate<N: Number>(
+        &self,
+        seen: Embeddings<'_, N>,
+        errors: Errors<'_, N>,
+        workspace: &mut Workspace<N>,
+    ) -> Comparison
+    where
+        Self: Sized;
+}
+
+/// A formula in the numbers that there are; every [`Formula`] is one.
+pub trait Criterion: Formula {
     /// See [`Loss::compare`].
     fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison;
 
-    /// What is wrong with its numbers, at places that are its fields.
-    fn faults(&self) -> Vec<Fault>;
+    /// The same with numbers that remember what they were made of. What it found is not told: a traced hinge is never
+    /// shut.
+    fn trace(&self, seen: Embeddings<'_, Traced>, errors: Errors<'_, Traced>);
+}
+
+impl<F: Formula> Criterion for F {
+    fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
+        self.evaluate(seen, errors, workspace)
+    }
+
+    fn trace(&self, seen: Embeddings<'_, Traced>, errors: Errors<'_, Traced>) {
+        self.evaluate(seen, errors, &mut Workspace::default());
+    }
 }
 
 macro_rules! losses {
@@ -99,7 +134,8 @@ macro_rules! losses {
                 }
             }
 
-            fn criterion(&self) -> &dyn Criterion {
+            /// What the loss computes.
+            pub fn criterion(&self) -> &dyn Criterion {
                 match self {
                     $(Loss::$name(criterion) => criterion,)*
                 }
@@ -174,23 +210,23 @@ impl Loss {
 
 /// What a loss works with between seeing and telling; kept from batch to batch.
 #[derive(Debug, Clone, Default)]
-pub struct Workspace {
+pub struct Workspace<N = f32> {
     /// What was found for each item.
     items: Vec<Comparison>,
     /// Whatever numbers the loss needs.
-    numbers: Vec<f32>,
+    numbers: Vec<N>,
 }
 
-impl Workspace {
+impl<N: Number> Workspace<N> {
     /// Room for what is found for each of `items` items, and for numbers in parts of the given lengths. What a
     /// comparison before left there is still there.
-    fn take<const PARTS: usize>(
+    pub fn take<const PARTS: usize>(
         &mut self,
         items: usize,
         lengths: [usize; PARTS],
-    ) -> (&mut [Comparison], [&mut [f32]; PARTS]) {
+    ) -> (&mut [Comparison], [&mut [N]; PARTS]) {
         self.items.resize(items, Comparison::default());
-        self.numbers.resize(lengths.iter().sum(), 0.0);
+        self.numbers.resize(lengths.iter().sum(), N::default());
         let mut rest = self.numbers.as_mut_slice();
         let parts = lengths.map(|length| rest.split_off_mut(..length).unwrap_or_default());
         (&mut self.items, parts)
@@ -199,24 +235,24 @@ impl Workspace {
 
 /// The embeddings of one batch, `[sample][unit]`.
 #[derive(Debug, Clone, Copy)]
-pub struct Embeddings<'a> {
+pub struct Embeddings<'a, N = f32> {
     /// Shape of one embedding; its length is that of a row.
     pub shape: Shape,
     /// Embeddings of the stored view, from short-term memory; empty for a loss that has no use for them.
-    pub stored: &'a [f32],
+    pub stored: &'a [N],
     /// Embeddings of the current view.
-    pub current: &'a [f32],
-    /// The class of each item; empty for a loss that is not supervised.
-    pub labels: &'a [u8],
+    pub current: &'a [N],
+    /// The class of each item; none for a loss that is not supervised.
+    pub labels: Labels<'a>,
 }
 
 /// Where the errors of one batch go, `[sample][unit]`.
 #[derive(Debug)]
-pub struct Errors<'a> {
+pub struct Errors<'a, N = f32> {
     /// Errors of the stored view; only for a loss from which it learns.
-    pub stored: Option<&'a mut [f32]>,
+    pub stored: Option<&'a mut [N]>,
     /// Errors of the current view.
-    pub current: &'a mut [f32],
+    pub current: &'a mut [N],
 }
 
 /// What a comparison found, for one item or a batch.
@@ -230,24 +266,24 @@ pub struct Comparison {
     pub pairs: u64,
 }
 
-impl Embeddings<'_> {
+impl<N: Number> Embeddings<'_, N> {
     /// Items of the batch.
     pub fn samples(&self) -> usize {
         self.current.len() / self.shape.len()
     }
 
     /// One item's embedding of the stored view.
-    fn stored(&self, item: usize) -> &[f32] {
+    pub fn stored(&self, item: usize) -> &[N] {
         &self.stored[item * self.shape.len()..][..self.shape.len()]
     }
 
     /// One item's embedding of the current view.
-    fn current(&self, item: usize) -> &[f32] {
+    pub fn current(&self, item: usize) -> &[N] {
         &self.current[item * self.shape.len()..][..self.shape.len()]
     }
 
     /// One of the rows of both views, the stored ones first.
-    fn row(&self, row: usize) -> &[f32] {
+    fn row(&self, row: usize) -> &[N] {
         let samples = self.samples();
         if row < samples { self.stored(row) } else { self.current(row - samples) }
     }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+use crate::number::{Number, Operations, Traced};
 
 /// The optimiser of an experiment, as its file names it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -116,32 +117,61 @@ impl Optimizer {
     /// # Panics
     /// If `moments` were made by another kind of optimiser.
     pub fn update(&self, step: u64, moments: &mut Moments, change: &mut [f32]) {
-        match (*self, moments.0.as_mut_slice()) {
-            (Optimizer::Sgd { rate, .. }, []) => change.par_chunks_mut(CHUNK).for_each(|change| {
+        let (kept, names) = (moments.0.as_mut_slice(), self.moment_names());
+        assert_eq!(kept.len(), names.len(), "moments of another optimiser: this one keeps {names:?}");
+        let change = change.par_chunks_mut(CHUNK);
+        match kept {
+            [] => change.for_each(|change| self.fold(step, &mut [], &mut [], change)),
+            [mean] => {
+                change.zip(mean.par_chunks_mut(CHUNK)).for_each(|(change, mean)| self.fold(step, mean, &mut [], change))
+            }
+            [mean, square, ..] => change
+                .zip(mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK)))
+                .for_each(|(change, (mean, square))| self.fold(step, mean, square, change)),
+        }
+    }
+
+    /// What a synapse's change goes through on its way into the weight. Two steps, so that what a moment has gone
+    /// through is seen in the update after.
+    pub fn trace(&self) -> Operations {
+        let (mut mean, mut square) = ([Traced::synapse(0.25)], [Traced::synapse(0.25)]);
+        let mut done = Operations::default();
+        for step in 1..=2 {
+            let mut change = [Traced::synapse(0.5)];
+            self.fold(step, &mut mean, &mut square, &mut change);
+            done |= change[0].operations();
+        }
+        done
+    }
+
+    /// The arithmetic of [`Optimizer::update`] for some weights, one like the other. Moments that are not kept are not
+    /// looked at.
+    fn fold<N: Number>(&self, step: u64, mean: &mut [N], square: &mut [N], change: &mut [N]) {
+        match *self {
+            Optimizer::Sgd { rate, momentum: 0.0 } => {
+                let rate = N::from(rate);
                 change.iter_mut().for_each(|u| *u *= rate);
-            }),
-            (Optimizer::Sgd { rate, momentum }, [kept, ..]) => {
-                change.par_chunks_mut(CHUNK).zip(kept.par_chunks_mut(CHUNK)).for_each(|(change, kept)| {
-                    for (u, m) in change.iter_mut().zip(kept) {
-                        *m = momentum * *m + *u;
-                        *u = rate * *m;
-                    }
-                });
             }
-            (Optimizer::Adam { rate, betas: (decay, square_decay), epsilon }, [mean, square]) => {
+            Optimizer::Sgd { rate, momentum } => {
+                let (rate, momentum) = (N::from(rate), N::from(momentum));
+                for (u, m) in change.iter_mut().zip(mean) {
+                    *m = momentum * *m + *u;
+                    *u = rate * *m;
+                }
+            }
+            Optimizer::Adam { rate, betas: (decay, square_decay), epsilon } => {
                 let bias = |decay: f32| 1.0 - f64::from(decay).powi(step.min(i32::MAX as u64) as i32);
-                let size = (f64::from(rate) / bias(decay)) as f32;
-                let root = bias(square_decay).sqrt() as f32;
-                let moments = mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK));
-                change.par_chunks_mut(CHUNK).zip(moments).for_each(|(change, (mean, square))| {
-                    for ((u, m), v) in change.iter_mut().zip(mean).zip(square) {
-                        *m += (1.0 - decay) * (*u - *m);
-                        *v = square_decay * *v + (1.0 - square_decay) * *u * *u;
-                        *u = size * *m / (v.sqrt() / root + epsilon);
-                    }
-                });
+                let size = N::from((f64::from(rate) / bias(decay)) as f32);
+                let root = N::from(bias(square_decay).sqrt() as f32);
+                let epsilon = N::from(epsilon);
+                let (fresh, fresh_square) = (N::from(1.0 - decay), N::from(1.0 - square_decay));
+                let square_decay = N::from(square_decay);
+                for ((u, m), v) in change.iter_mut().zip(mean).zip(square) {
+                    *m += fresh * (*u - *m);
+                    *v = square_decay * *v + fresh_square * *u * *u;
+                    *u = size * *m / (v.sqrt() / root + epsilon);
+                }
             }
-            (Optimizer::Adam { .. }, other) => unreachable!("Adam keeps two moments, not {}", other.len()),
         }
     }
 }

@@ -250,7 +250,7 @@ pub fn check_input(network: &Network, dataset: &Dataset) -> Result<()> {
 fn executor<'a>(network: &'a Network, learning: &'a Learning, batch: Batch<'a>) -> Executor<'a> {
     Executor {
         network,
-        loss: &learning.loss,
+        loss: learning.loss.criterion(),
         optimizer: &learning.optimizer,
         targets: learning.targets(),
         rule: learning.rule.credit(),

@@ -8,7 +8,7 @@ use synlocal::Error;
 use synlocal::document::Document;
 use synlocal::kernels::Isa;
 use synlocal::learning::Rule;
-use synlocal::loss::{Clapp, Comparison, Embeddings, Errors, Loss, Negatives, StoredView, Workspace};
+use synlocal::loss::{Clapp, Comparison, Embeddings, Errors, Labels, Loss, Negatives, StoredView, Workspace};
 use synlocal::network::{Network, NetworkSpec, Teaching, Wiring};
 use synlocal::optimizer::Optimizer;
 use synlocal::rng::Stream;
@@ -47,7 +47,7 @@ fn loss_of(before: &Simulation, now: &Simulation, stored: &[f32], current: &[f32
             shape: network.unit(network.find(head).unwrap()).shape,
             stored: &memory,
             current: &prediction,
-            labels: &[],
+            labels: Labels::default(),
         };
         let errors = Errors { stored: Some(&mut stored_error), current: &mut error };
         sum.add(now.learning().loss.compare(seen, errors, &mut Workspace::default()));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use synlocal::document::Document;
 use synlocal::loss::{
     BarlowTwins, Clapp, Comparison, ContrastiveHinge, ContrastiveHingeMean, CrossEntropy, Embeddings, Errors, L1Margin,
-    L1Positive, Loss, MulticlassHinge, Negatives, NtXent, StoredView, Workspace,
+    L1Positive, Labels, Loss, MulticlassHinge, Negatives, NtXent, StoredView, Workspace,
 };
 use synlocal::rng::Stream;
 use synlocal::shape::Shape;
@@ -69,7 +69,7 @@ impl Batch {
             shape: self.shape,
             stored: if absent { &[] } else { &self.stored },
             current: &self.current,
-            labels: if loss.is_supervised() { &self.labels } else { &[] },
+            labels: if loss.is_supervised() { self.labels.as_slice().into() } else { Labels::default() },
         };
         let errors = Errors { stored: learns.then_some(stored.as_mut_slice()), current: &mut current };
         let found = loss.compare(seen, errors, workspace);

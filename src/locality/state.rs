@@ -10,7 +10,7 @@ use super::{Change, Place, Signal, Synapse, View};
 use crate::kernels::pointwise;
 use crate::kernels::product::Sum;
 use crate::kernels::{Buffer, Isa, Layout};
-use crate::loss::{Comparison, Embeddings, Errors, Loss, StoredView, Workspace};
+use crate::loss::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
 use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
 use crate::optimizer::Optimizer;
 use crate::rng::Stream;
@@ -218,7 +218,7 @@ impl State {
         &mut self,
         unit: UnitId,
         memory: UnitId,
-        loss: &Loss,
+        loss: &dyn Criterion,
         stored_step: f32,
         labels: &[u8],
     ) -> Comparison {
@@ -234,7 +234,7 @@ impl State {
         let kept = &self.units[memory.0].memory;
         let stored = if loss.stored_view() == StoredView::Absent { &[] } else { &kept[..values] };
         let found = loss.compare(
-            Embeddings { shape, stored, current, labels },
+            Embeddings { shape, stored, current, labels: labels.into() },
             Errors { stored: learns.then_some(stored_error.as_mut_slice()), current: current_error },
             &mut self.workspace,
         );

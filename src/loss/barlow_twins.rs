@@ -12,8 +12,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::matrix::{multiply, transpose};
-use super::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
+use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
 use crate::fault::Fault;
+use crate::number::Number;
 
 /// What the published program adds to a variance, so that a silent unit can be divided by its deviation.
 const SILENCE: f64 = 1e-5;
@@ -34,12 +35,17 @@ impl Default for BarlowTwins {
     }
 }
 
-impl Criterion for BarlowTwins {
+impl Formula for BarlowTwins {
     fn stored_view(&self) -> StoredView {
         StoredView::Learns
     }
 
-    fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
+    fn evaluate<N: Number>(
+        &self,
+        seen: Embeddings<'_, N>,
+        errors: Errors<'_, N>,
+        workspace: &mut Workspace<N>,
+    ) -> Comparison {
         let (units, samples) = (seen.shape.len(), seen.samples());
         let (values, square) = (units * samples, units * units);
         // Statistics run over a unit's values, so z and slopes are [unit][sample].
@@ -51,15 +57,15 @@ impl Criterion for BarlowTwins {
         multiply(z_stored, rows, units, correlations);
 
         // Each correlation gives way to the loss's derivative by it.
-        let share = 1.0 / samples as f32;
+        let share = N::from(1.0 / samples as f32);
         let (scale, off_diagonal) = (f64::from(self.scale), f64::from(self.off_diagonal));
         correlations.par_chunks_mut(units).zip(items.par_iter_mut()).enumerate().for_each(|(u, (row, item))| {
             *item = Comparison::default();
             for (v, correlation) in row.iter_mut().enumerate() {
                 let (weight, aim) = if u == v { (scale, 1.0) } else { (scale * off_diagonal, 0.0) };
-                let miss = f64::from(*correlation * share) - aim;
-                item.loss += weight * miss * miss;
-                *correlation = (2.0 * weight * miss) as f32 * share;
+                let miss = (*correlation * share).wide() - N::Wide::from(aim);
+                item.loss += weight * miss.report() * miss.report();
+                *correlation = N::narrow(N::Wide::from(2.0 * weight) * miss) * share;
             }
         });
         let loss = Comparison::sum(items).loss;
@@ -81,26 +87,29 @@ impl Criterion for BarlowTwins {
 }
 
 /// Gives each unit mean 0 and variance 1 over the batch, as a row of `z`, and what it was multiplied by.
-fn whiten(embeddings: &[f32], units: usize, z: &mut [f32], gains: &mut [f32]) {
+fn whiten<N: Number>(embeddings: &[N], units: usize, z: &mut [N], gains: &mut [N]) {
     transpose(embeddings, units, z);
     let samples = z.len() / units;
     z.par_chunks_mut(samples).zip(gains).for_each(|(row, gain)| {
-        let mean = row.iter().copied().map(f64::from).sum::<f64>() / samples as f64;
-        let variance = row.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / samples as f64;
-        let scale = 1.0 / (variance + SILENCE).sqrt();
-        row.iter_mut().for_each(|value| *value = ((f64::from(*value) - mean) * scale) as f32);
-        *gain = scale as f32;
+        let (samples, silence) = (N::Wide::from(samples as f64), N::Wide::from(SILENCE));
+        let square = |value: N::Wide| value * value;
+        let mean = row.iter().map(|value| value.wide()).sum::<N::Wide>() / samples;
+        let variance = row.iter().map(|value| square(value.wide() - mean)).sum::<N::Wide>() / samples;
+        let scale = N::Wide::from(1.0f64) / (variance + silence).sqrt();
+        row.iter_mut().for_each(|value| *value = N::narrow((value.wide() - mean) * scale));
+        *gain = N::narrow(scale);
     });
 }
 
 /// Takes derivatives by `z` back through [`whiten`]: what moves a unit's mean or variance has no effect.
-fn tell(slopes: &mut [f32], z: &[f32], gains: &[f32], errors: &mut [f32]) {
+fn tell<N: Number>(slopes: &mut [N], z: &[N], gains: &[N], errors: &mut [N]) {
     let samples = z.len() / gains.len();
-    slopes.par_chunks_mut(samples).zip(z.par_chunks(samples)).zip(gains).for_each(|((slopes, z), gain)| {
-        let mean = slopes.iter().copied().map(f64::from).sum::<f64>() / samples as f64;
-        let along = slopes.iter().zip(z).map(|(&s, &z)| f64::from(s) * f64::from(z)).sum::<f64>() / samples as f64;
-        for (slope, &z) in slopes.iter_mut().zip(z) {
-            *slope = gain * (f64::from(*slope) - mean - f64::from(z) * along) as f32;
+    slopes.par_chunks_mut(samples).zip(z.par_chunks(samples)).zip(gains).for_each(|((slopes, z), &gain)| {
+        let samples = N::Wide::from(samples as f64);
+        let mean = slopes.iter().map(|slope| slope.wide()).sum::<N::Wide>() / samples;
+        let along = slopes.iter().zip(z).map(|(slope, z)| slope.wide() * z.wide()).sum::<N::Wide>() / samples;
+        for (slope, z) in slopes.iter_mut().zip(z) {
+            *slope = gain * N::narrow(slope.wide() - mean - z.wide() * along);
         }
     });
     transpose(slopes, samples, errors);

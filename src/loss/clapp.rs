@@ -13,9 +13,10 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::hinge::{active, add_scaled, inner};
-use super::{Comparison, Criterion, Embeddings, Errors, Memory, Negatives, StoredView, Workspace};
+use super::hinge::{add_scaled, inner};
+use super::{Comparison, Embeddings, Errors, Formula, Memory, Negatives, StoredView, Workspace};
 use crate::fault::Fault;
+use crate::number::Number;
 
 /// Settings of CLAPP.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,7 +36,7 @@ impl Default for Clapp {
     }
 }
 
-impl Criterion for Clapp {
+impl Formula for Clapp {
     fn stored_view(&self) -> StoredView {
         self.negatives.stored_view(self.gradient_block)
     }
@@ -44,39 +45,47 @@ impl Criterion for Clapp {
         Memory::Below
     }
 
-    fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
+    fn evaluate<N: Number>(
+        &self,
+        seen: Embeddings<'_, N>,
+        errors: Errors<'_, N>,
+        workspace: &mut Workspace<N>,
+    ) -> Comparison {
         let (units, samples) = (seen.shape.len(), seen.samples());
-        let share = 1.0 / (seen.shape.height * seen.shape.width) as f32;
+        let (one, share) = (N::from(1.0), N::from(1.0 / (seen.shape.height * seen.shape.width) as f32));
+        let weight = N::from(self.weight);
         let score = |i: usize, j: usize| share * inner(seen.stored(i), seen.current(j));
         let (items, []) = workspace.take(samples, []);
 
         errors.current.par_chunks_mut(units).zip(items.par_iter_mut()).enumerate().for_each(|(j, (error, item))| {
-            error.fill(0.0);
+            error.fill(N::default());
             *item = Comparison { pairs: 1, ..Comparison::default() };
-            let lack = 1.0 - score(j, j);
-            if active(lack) {
-                item.loss += f64::from(lack);
+            let lack = one - score(j, j);
+            if let Some(open) = lack.open() {
+                item.loss += lack.report();
                 item.active += 1;
-                add_scaled(error, seen.stored(j), -share);
+                add_scaled(error, seen.stored(j), -share * open);
             }
             for i in self.negatives.of(j, samples) {
                 item.pairs += 1;
-                let excess = 1.0 + score(i, j);
-                if active(excess) {
-                    item.loss += f64::from(self.weight) * f64::from(excess);
+                let excess = one + score(i, j);
+                if let Some(open) = excess.open() {
+                    item.loss += weight.report() * excess.report();
                     item.active += 1;
-                    add_scaled(error, seen.stored(i), self.weight * share);
+                    add_scaled(error, seen.stored(i), weight * share * open);
                 }
             }
         });
         if let Some(stored_errors) = errors.stored {
             stored_errors.par_chunks_mut(units).enumerate().for_each(|(i, error)| {
-                error.fill(0.0);
-                if active(1.0 - score(i, i)) {
-                    add_scaled(error, seen.current(i), -share);
+                error.fill(N::default());
+                if let Some(open) = (one - score(i, i)).open() {
+                    add_scaled(error, seen.current(i), -share * open);
                 }
-                for j in self.negatives.with(i, samples).filter(|&j| active(1.0 + score(i, j))) {
-                    add_scaled(error, seen.current(j), self.weight * share);
+                for j in self.negatives.with(i, samples) {
+                    if let Some(open) = (one + score(i, j)).open() {
+                        add_scaled(error, seen.current(j), weight * share * open);
+                    }
                 }
             });
         }

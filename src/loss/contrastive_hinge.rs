@@ -11,9 +11,10 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::hinge::{active, add_signs, distance, margin_faults};
-use super::{Comparison, Criterion, Embeddings, Errors, Negatives, StoredView, Workspace};
+use super::hinge::{add_signs, distance, margin_faults};
+use super::{Comparison, Embeddings, Errors, Formula, Negatives, StoredView, Workspace};
 use crate::fault::Fault;
+use crate::number::Number;
 
 /// Settings of the contrastive hinge.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,7 +45,7 @@ impl ContrastiveHinge {
     }
 }
 
-impl Criterion for ContrastiveHinge {
+impl Formula for ContrastiveHinge {
     fn stored_view(&self) -> StoredView {
         self.negatives.stored_view(self.gradient_block)
     }
@@ -53,40 +54,45 @@ impl Criterion for ContrastiveHinge {
         Some(self.margins)
     }
 
-    fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
+    fn evaluate<N: Number>(
+        &self,
+        seen: Embeddings<'_, N>,
+        errors: Errors<'_, N>,
+        workspace: &mut Workspace<N>,
+    ) -> Comparison {
         let (units, samples) = (seen.shape.len(), seen.samples());
-        let (positive_margin, negative_margin) = self.margins;
-        let weight = self.negative_weight();
+        let (positive_margin, negative_margin) = (N::from(self.margins.0), N::from(self.margins.1));
+        let weight = N::from(self.negative_weight());
         let (items, []) = workspace.take(samples, []);
 
         errors.current.par_chunks_mut(units).zip(items.par_iter_mut()).enumerate().for_each(|(j, (error, item))| {
-            error.fill(0.0);
+            error.fill(N::default());
             *item = Comparison { pairs: 1, ..Comparison::default() };
             let excess = distance(seen.stored(j), seen.current(j)) - positive_margin;
-            if active(excess) {
-                item.loss += f64::from(excess);
+            if let Some(open) = excess.open() {
+                item.loss += excess.report();
                 item.active += 1;
-                add_signs(error, seen.current(j), seen.stored(j), 1.0);
+                add_signs(error, seen.current(j), seen.stored(j), open);
             }
             for i in self.negatives.of(j, samples) {
                 item.pairs += 1;
                 let lack = negative_margin - distance(seen.stored(i), seen.current(j));
-                if active(lack) {
-                    item.loss += f64::from(weight) * f64::from(lack);
+                if let Some(open) = lack.open() {
+                    item.loss += weight.report() * lack.report();
                     item.active += 1;
-                    add_signs(error, seen.current(j), seen.stored(i), -weight);
+                    add_signs(error, seen.current(j), seen.stored(i), -weight * open);
                 }
             }
         });
         if let Some(stored_errors) = errors.stored {
             stored_errors.par_chunks_mut(units).enumerate().for_each(|(i, error)| {
-                error.fill(0.0);
-                if active(distance(seen.stored(i), seen.current(i)) - positive_margin) {
-                    add_signs(error, seen.stored(i), seen.current(i), 1.0);
+                error.fill(N::default());
+                if let Some(open) = (distance(seen.stored(i), seen.current(i)) - positive_margin).open() {
+                    add_signs(error, seen.stored(i), seen.current(i), open);
                 }
                 for j in self.negatives.with(i, samples) {
-                    if active(negative_margin - distance(seen.stored(i), seen.current(j))) {
-                        add_signs(error, seen.stored(i), seen.current(j), -weight);
+                    if let Some(open) = (negative_margin - distance(seen.stored(i), seen.current(j))).open() {
+                        add_signs(error, seen.stored(i), seen.current(j), -weight * open);
                     }
                 }
             });

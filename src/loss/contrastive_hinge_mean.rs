@@ -11,9 +11,10 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::hinge::{active, add_signs, distance, margin_faults};
-use super::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
+use super::hinge::{add_signs, distance, margin_faults};
+use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
 use crate::fault::Fault;
+use crate::number::Number;
 
 /// Settings of the contrastive hinge with a mean over active negatives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,7 +30,7 @@ impl Default for ContrastiveHingeMean {
     }
 }
 
-impl Criterion for ContrastiveHingeMean {
+impl Formula for ContrastiveHingeMean {
     fn stored_view(&self) -> StoredView {
         StoredView::Learns
     }
@@ -38,10 +39,15 @@ impl Criterion for ContrastiveHingeMean {
         Some(self.margins)
     }
 
-    fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
+    fn evaluate<N: Number>(
+        &self,
+        seen: Embeddings<'_, N>,
+        errors: Errors<'_, N>,
+        workspace: &mut Workspace<N>,
+    ) -> Comparison {
         let (units, samples) = (seen.shape.len(), seen.samples());
         let rows = 2 * samples;
-        let (positive_margin, negative_margin) = self.margins;
+        let (positive_margin, negative_margin) = (N::from(self.margins.0), N::from(self.margins.1));
         let partner = |r: usize| (r + samples) % rows;
         let negatives = |r: usize| (0..rows).filter(move |&k| k != r && k != partner(r));
         let (items, [distances, shares]) = workspace.take(rows, [rows * rows, rows]);
@@ -52,34 +58,40 @@ impl Criterion for ContrastiveHingeMean {
                 *d = distance(seen.row(r), seen.row(k));
             }
             *item = Comparison { pairs: rows as u64 - 1, ..Comparison::default() };
-            let mut lacks = 0.0;
-            for lack in negatives(r).map(|k| negative_margin - distances[k]).filter(|&lack| active(lack)) {
-                lacks += f64::from(lack);
-                item.active += 1;
+            let (mut lacks, mut count) = (0.0, N::default());
+            for lack in negatives(r).map(|k| negative_margin - distances[k]) {
+                if let Some(open) = lack.open() {
+                    lacks += lack.report();
+                    item.active += 1;
+                    count += open;
+                }
             }
             // An anchor without active negatives has no mean.
-            *share = if item.active == 0 { 0.0 } else { 1.0 / item.active as f32 };
+            *share = N::from(1.0).over(count);
             item.loss = lacks / item.active.max(1) as f64;
             let excess = distances[partner(r)] - positive_margin;
-            if active(excess) {
-                item.loss += f64::from(excess);
+            if excess.open().is_some() {
+                item.loss += excess.report();
                 item.active += 1;
             }
             item.loss /= rows as f64;
         });
 
         let factor = 1.0 / rows as f32;
-        let tell = |first: usize, errors: &mut [f32]| {
+        let (own, other) = (N::from(2.0 * factor), N::from(-factor));
+        let tell = |first: usize, errors: &mut [N]| {
             errors.par_chunks_mut(units).enumerate().for_each(|(index, error)| {
                 let r = first + index;
                 let distances = &distances[r * rows..][..rows];
-                error.fill(0.0);
+                error.fill(N::default());
                 // Distances are symmetric: each hinge counts for its anchor and for the other end.
-                if active(distances[partner(r)] - positive_margin) {
-                    add_signs(error, seen.row(r), seen.row(partner(r)), 2.0 * factor);
+                if let Some(open) = (distances[partner(r)] - positive_margin).open() {
+                    add_signs(error, seen.row(r), seen.row(partner(r)), own * open);
                 }
-                for k in negatives(r).filter(|&k| active(negative_margin - distances[k])) {
-                    add_signs(error, seen.row(r), seen.row(k), -factor * (shares[r] + shares[k]));
+                for k in negatives(r) {
+                    if let Some(open) = (negative_margin - distances[k]).open() {
+                        add_signs(error, seen.row(r), seen.row(k), other * open * (shares[r] + shares[k]));
+                    }
                 }
             });
         };

@@ -9,15 +9,15 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::matrix::softmax;
-use super::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
-use crate::fault::Fault;
+use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
+use crate::number::Number;
 
 /// Cross-entropy; it has no settings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CrossEntropy {}
 
-impl Criterion for CrossEntropy {
+impl Formula for CrossEntropy {
     fn stored_view(&self) -> StoredView {
         StoredView::Absent
     }
@@ -26,23 +26,26 @@ impl Criterion for CrossEntropy {
         true
     }
 
-    fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
+    fn evaluate<N: Number>(
+        &self,
+        seen: Embeddings<'_, N>,
+        errors: Errors<'_, N>,
+        workspace: &mut Workspace<N>,
+    ) -> Comparison {
         let (units, samples) = (seen.shape.len(), seen.samples());
         let share = 1.0 / samples as f64;
+        let factor = N::from(share as f32);
         let (items, []) = workspace.take(samples, []);
 
         errors.current.par_chunks_mut(units).zip(items.par_iter_mut()).enumerate().for_each(|(j, (error, item))| {
-            let class = usize::from(seen.labels[j]);
+            let label = seen.labels.of(j);
             error.copy_from_slice(seen.current(j));
-            let loss = softmax(error) - f64::from(seen.current(j)[class]);
+            let loss = softmax(error).report() - label.pick(seen.current(j)).report();
             *item = Comparison { loss: share * loss, active: 1, pairs: 1 };
-            error[class] -= 1.0;
-            error.iter_mut().for_each(|e| *e *= share as f32);
+            for (class, e) in error.iter_mut().enumerate() {
+                *e = (*e - label.choose(class, N::from(1.0), N::default())) * factor;
+            }
         });
         Comparison::sum(items)
-    }
-
-    fn faults(&self) -> Vec<Fault> {
-        Vec::new()
     }
 }

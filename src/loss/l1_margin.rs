@@ -9,9 +9,10 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::hinge::{active, add_signs, distance, stored_view};
-use super::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
+use super::hinge::{add_signs, distance, stored_view};
+use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
 use crate::fault::Fault;
+use crate::number::Number;
 
 /// Settings of the L1 margin loss.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,40 +30,49 @@ impl Default for L1Margin {
     }
 }
 
-impl Criterion for L1Margin {
+impl Formula for L1Margin {
     fn stored_view(&self) -> StoredView {
         stored_view(self.gradient_block)
     }
 
-    fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
+    fn evaluate<N: Number>(
+        &self,
+        seen: Embeddings<'_, N>,
+        errors: Errors<'_, N>,
+        workspace: &mut Workspace<N>,
+    ) -> Comparison {
         let (units, samples) = (seen.shape.len(), seen.samples());
         let others = |j: usize| (0..samples).filter(move |&i| i != j);
         let share = 1.0 / (samples as f64 * (samples as f64 - 1.0).max(1.0));
-        let factor = share as f32;
-        let (items, [own]) = workspace.take(samples, [samples]);
+        let (margin, factor) = (N::from(self.margin), N::from(share as f32));
+        // The distance to the own stored view, and how many others are not further away by the margin.
+        let (items, [own, counts]) = workspace.take(samples, [samples, samples]);
 
-        let found = errors.current.par_chunks_mut(units).zip(own.par_iter_mut()).zip(items.par_iter_mut());
-        found.enumerate().for_each(|(j, ((error, own), item))| {
-            error.fill(0.0);
+        let found = errors.current.par_chunks_mut(units).zip(own.par_iter_mut()).zip(counts.par_iter_mut());
+        found.zip(items.par_iter_mut()).enumerate().for_each(|(j, (((error, own), count), item))| {
+            error.fill(N::default());
+            *count = N::default();
             *own = distance(seen.stored(j), seen.current(j));
             *item = Comparison { pairs: samples as u64 - 1, ..Comparison::default() };
             for i in others(j) {
-                let excess = self.margin + *own - distance(seen.stored(i), seen.current(j));
-                if active(excess) {
-                    item.loss += share * f64::from(excess);
+                let excess = margin + *own - distance(seen.stored(i), seen.current(j));
+                if let Some(open) = excess.open() {
+                    item.loss += share * excess.report();
                     item.active += 1;
-                    add_signs(error, seen.current(j), seen.stored(i), -factor);
+                    *count += open;
+                    add_signs(error, seen.current(j), seen.stored(i), -factor * open);
                 }
             }
-            add_signs(error, seen.current(j), seen.stored(j), factor * item.active as f32);
+            add_signs(error, seen.current(j), seen.stored(j), factor * *count);
         });
         if let Some(stored_errors) = errors.stored {
             stored_errors.par_chunks_mut(units).enumerate().for_each(|(i, error)| {
-                error.fill(0.0);
-                add_signs(error, seen.stored(i), seen.current(i), factor * items[i].active as f32);
+                error.fill(N::default());
+                add_signs(error, seen.stored(i), seen.current(i), factor * counts[i]);
                 for j in others(i) {
-                    if active(self.margin + own[j] - distance(seen.stored(i), seen.current(j))) {
-                        add_signs(error, seen.stored(i), seen.current(j), -factor);
+                    let excess = margin + own[j] - distance(seen.stored(i), seen.current(j));
+                    if let Some(open) = excess.open() {
+                        add_signs(error, seen.stored(i), seen.current(j), -factor * open);
                     }
                 }
             });

@@ -8,38 +8,39 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::hinge::{active, add_signs, distance};
-use super::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
-use crate::fault::Fault;
+use super::hinge::{add_signs, distance};
+use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
+use crate::number::Number;
 
 /// L1 on positives; it has no settings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct L1Positive {}
 
-impl Criterion for L1Positive {
+impl Formula for L1Positive {
     fn stored_view(&self) -> StoredView {
         StoredView::Learns
     }
 
-    fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
+    fn evaluate<N: Number>(
+        &self,
+        seen: Embeddings<'_, N>,
+        errors: Errors<'_, N>,
+        workspace: &mut Workspace<N>,
+    ) -> Comparison {
         let (units, samples) = (seen.shape.len(), seen.samples());
         let factor = 0.5 / (samples as f64 * samples as f64);
         let (items, []) = workspace.take(samples, []);
 
         errors.current.par_chunks_mut(units).zip(items.par_iter_mut()).enumerate().for_each(|(j, (error, item))| {
             let d = distance(seen.stored(j), seen.current(j));
-            *item = Comparison { loss: factor * f64::from(d), active: active(d).into(), pairs: 1 };
-            error.fill(0.0);
-            add_signs(error, seen.current(j), seen.stored(j), factor as f32);
+            *item = Comparison { loss: factor * d.report(), active: d.open().is_some().into(), pairs: 1 };
+            error.fill(N::default());
+            add_signs(error, seen.current(j), seen.stored(j), N::from(factor as f32));
         });
         if let Some(stored_errors) = errors.stored {
-            stored_errors.par_iter_mut().zip(&*errors.current).for_each(|(stored, current)| *stored = -current);
+            stored_errors.par_iter_mut().zip(&*errors.current).for_each(|(stored, current)| *stored = -*current);
         }
         Comparison::sum(items)
-    }
-
-    fn faults(&self) -> Vec<Fault> {
-        Vec::new()
     }
 }

@@ -9,9 +9,9 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::hinge::active;
-use super::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
+use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
 use crate::fault::Fault;
+use crate::number::Number;
 
 /// Settings of the multi-class hinge.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ impl Default for MulticlassHinge {
     }
 }
 
-impl Criterion for MulticlassHinge {
+impl Formula for MulticlassHinge {
     fn stored_view(&self) -> StoredView {
         StoredView::Absent
     }
@@ -36,22 +36,29 @@ impl Criterion for MulticlassHinge {
         true
     }
 
-    fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
+    fn evaluate<N: Number>(
+        &self,
+        seen: Embeddings<'_, N>,
+        errors: Errors<'_, N>,
+        workspace: &mut Workspace<N>,
+    ) -> Comparison {
         let (units, samples) = (seen.shape.len(), seen.samples());
         let right = 1.0 / samples as f32;
         let wrong = right * self.off_class / (units.max(2) - 1) as f32;
+        let (right, wrong, one) = (N::from(-right), N::from(wrong), N::from(1.0));
         let (items, []) = workspace.take(samples, []);
 
         errors.current.par_chunks_mut(units).zip(items.par_iter_mut()).enumerate().for_each(|(j, (error, item))| {
-            let class = usize::from(seen.labels[j]);
+            let label = seen.labels.of(j);
             *item = Comparison { pairs: units as u64, ..Comparison::default() };
             for (k, (e, &output)) in error.iter_mut().zip(seen.current(j)).enumerate() {
-                let (excess, slope) = if k == class { (1.0 - output, -right) } else { (1.0 + output, wrong) };
-                *e = 0.0;
-                if active(excess) {
-                    item.loss += f64::from(slope.abs()) * f64::from(excess);
+                let excess = label.choose(k, one - output, one + output);
+                *e = N::default();
+                if let Some(open) = excess.open() {
+                    let slope = label.choose(k, right, wrong);
+                    item.loss += slope.abs().report() * excess.report();
                     item.active += 1;
-                    *e = slope;
+                    *e = slope * open;
                 }
             }
         });

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::hinge::inner;
 use super::matrix::{multiply, softmax, transpose};
-use super::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
+use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
 use crate::fault::Fault;
+use crate::number::Number;
 
 /// Below this temperature logits tell similarities apart that are equal but for rounding.
 const COLDEST: f32 = 1e-4;
@@ -37,12 +38,17 @@ impl Default for NtXent {
     }
 }
 
-impl Criterion for NtXent {
+impl Formula for NtXent {
     fn stored_view(&self) -> StoredView {
         StoredView::Learns
     }
 
-    fn compare(&self, seen: Embeddings<'_>, errors: Errors<'_>, workspace: &mut Workspace) -> Comparison {
+    fn evaluate<N: Number>(
+        &self,
+        seen: Embeddings<'_, N>,
+        errors: Errors<'_, N>,
+        workspace: &mut Workspace<N>,
+    ) -> Comparison {
         let (units, samples) = (seen.shape.len(), seen.samples());
         let rows = 2 * samples;
         let partner = |r: usize| (r + samples) % rows;
@@ -57,21 +63,22 @@ impl Criterion for NtXent {
 
         // Similarities become the chances with which each row takes each other one for its partner.
         let (scale, share) = (1.0 / self.temperature, 1.0 / samples as f64);
+        let factor = N::from(scale * share as f32);
+        let scale = N::from(scale);
         chances.par_chunks_mut(rows).zip(items.par_iter_mut()).enumerate().for_each(|(r, (row, item))| {
             row.iter_mut().for_each(|similarity| *similarity *= scale);
-            row[r] = f32::NEG_INFINITY;
-            let own = f64::from(row[partner(r)]);
+            row[r] = N::from(f32::NEG_INFINITY);
+            let own = row[partner(r)].report();
             let compared = rows as u64 - 1;
-            *item = Comparison { loss: share * (softmax(row) - own), active: compared, pairs: compared };
+            *item = Comparison { loss: share * (softmax(row).report() - own), active: compared, pairs: compared };
         });
 
         // A similarity moves the losses of both its ends.
-        let factor = scale * share as f32;
         pulls.par_chunks_mut(BLOCK * rows).enumerate().for_each(|(block, pulls)| {
             let first = block * BLOCK;
             for k in 0..rows {
                 for (r, pulls) in (first..).zip(pulls.chunks_exact_mut(rows)) {
-                    let right = if k == partner(r) { 2.0 } else { 0.0 };
+                    let right = N::from(if k == partner(r) { 2.0 } else { 0.0 });
                     pulls[k] = factor * (chances[r * rows + k] + chances[k * rows + r] - right);
                 }
             }
@@ -79,12 +86,12 @@ impl Criterion for NtXent {
         multiply(pulls, directions, units, slopes);
 
         // Along an embedding's own direction nothing changes.
-        let tell = |first: usize, errors: &mut [f32]| {
+        let tell = |first: usize, errors: &mut [N]| {
             errors.par_chunks_mut(units).enumerate().for_each(|(index, error)| {
                 let r = first + index;
                 let (direction, slope) = (&directions[r * units..][..units], &slopes[r * units..][..units]);
                 let along = inner(direction, slope);
-                for ((e, s), d) in error.iter_mut().zip(slope).zip(direction) {
+                for ((e, &s), &d) in error.iter_mut().zip(slope).zip(direction) {
                     *e = inverse_lengths[r] * (s - along * d);
                 }
             });
@@ -108,9 +115,9 @@ impl Criterion for NtXent {
 }
 
 /// Divides a row by its length and gives the inverse of that. A row of zeros has no direction, and gets no error.
-fn normalise(row: &[f32], direction: &mut [f32]) -> f32 {
-    let length = row.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt();
-    let inverse = if length == 0.0 { 0.0 } else { 1.0 / length };
-    direction.iter_mut().zip(row).for_each(|(d, &value)| *d = (f64::from(value) * inverse) as f32);
-    inverse as f32
+fn normalise<N: Number>(row: &[N], direction: &mut [N]) -> N {
+    let length = row.iter().map(|value| value.wide() * value.wide()).sum::<N::Wide>().sqrt();
+    let inverse = N::Wide::from(1.0f32).over(length);
+    direction.iter_mut().zip(row).for_each(|(d, value)| *d = N::narrow(value.wide() * inverse));
+    N::narrow(inverse)
 }

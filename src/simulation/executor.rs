@@ -3,7 +3,7 @@
 use super::Targets;
 use crate::learning::CreditRule;
 use crate::locality::State;
-use crate::loss::{Comparison, Loss, StoredView};
+use crate::loss::{Comparison, Criterion, StoredView};
 use crate::network::{Network, UnitId};
 use crate::optimizer::Optimizer;
 use crate::schedule::Step;
@@ -34,7 +34,7 @@ impl<'a> Batch<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Executor<'a> {
     pub network: &'a Network,
-    pub loss: &'a Loss,
+    pub loss: &'a dyn Criterion,
     pub optimizer: &'a Optimizer,
     pub targets: Targets,
     pub rule: &'a dyn CreditRule,

@@ -160,7 +160,7 @@ impl<'a> Landscape<'a> {
             let (mut current_error, mut stored_error) = (vec![0.0; current.len()], vec![0.0; stored.len()]);
             let learns = loss.stored_view() == StoredView::Learns;
             let shape = self.simulation.network().unit(head).shape;
-            let seen = Embeddings { shape, stored: &stored, current: &current, labels: batch.labels };
+            let seen = Embeddings { shape, stored: &stored, current: &current, labels: batch.labels.into() };
             let errors = Errors { stored: learns.then_some(stored_error.as_mut_slice()), current: &mut current_error };
             sum += loss.compare(seen, errors, &mut self.workspace).loss;
         }
