@@ -21,6 +21,7 @@ mod bench;
 mod bits;
 mod blocks;
 mod cut;
+mod differences;
 mod exact;
 mod resume;
 mod sets;
@@ -182,7 +183,7 @@ const LADDER: [Step; 10] = [
     Step { name: "plan = walk", limit: 0.0, unit: bits::UNIT, climb: exact::plan_and_walk },
     Step { name: "threads", limit: 0.0, unit: bits::UNIT, climb: exact::threads },
     Step { name: "instruction sets", limit: sets::LIMIT, unit: sets::UNIT, climb: sets::climb },
-    Step { name: "finite differences", limit: slopes::LIMIT, unit: slopes::UNIT, climb: slopes::climb },
+    Step { name: "finite differences", limit: differences::LIMIT, unit: differences::UNIT, climb: slopes::climb },
     Step { name: "RF = BP", limit: 0.0, unit: bits::UNIT, climb: exact::fixed_copy },
     Step { name: "URF = BP", limit: 0.0, unit: bits::UNIT, climb: exact::learned_copy },
     Step { name: "inverses", limit: targets::MISS_LIMIT, unit: targets::MISS_UNIT, climb: targets::inverses },
