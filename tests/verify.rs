@@ -360,7 +360,23 @@ fn a_block_that_changes_another_is_caught() {
 }
 
 #[test]
-fn a_checkpoint_that_loses_a_running_mean_is_caught() {
+fn a_block_that_learns_otherwise_inside_its_network_is_caught() {
+    struct Biased;
+    impl Subject for Biased {
+        fn step(&self, simulation: &mut Simulation, batch: Batch<'_>) -> Comparison {
+            let before = simulation.clone();
+            let found = simulation.step(batch);
+            if simulation.learning().staging == Staging::Greedy {
+                rewrite(simulation, &before, "v1->v2.weight", |old, new| old + 1.1 * (new - old));
+            }
+            found
+        }
+    }
+    caught(&Biased, "blocks");
+}
+
+#[test]
+fn a_checkpoint_that_loses_a_running_mean_or_its_place_in_time_is_caught() {
     struct Losing;
     impl Subject for Losing {
         fn load(&self, simulation: &mut Simulation, file: &Path, experiment: &str) -> Result<Position> {
@@ -371,6 +387,15 @@ fn a_checkpoint_that_loses_a_running_mean_is_caught() {
         }
     }
     caught(&Losing, "resume = straight");
+
+    struct Lost;
+    impl Subject for Lost {
+        fn load(&self, simulation: &mut Simulation, file: &Path, experiment: &str) -> Result<Position> {
+            simulation.load(file, experiment)?;
+            Ok(Position::default())
+        }
+    }
+    caught(&Lost, "resume = straight");
 }
 
 fn command(text: &str, args: &[&str]) -> Output {
