@@ -15,7 +15,7 @@ mod staging;
 mod trainer;
 
 pub use checkpoint::{Found, Position};
-pub use datasets::{Datasets, Folders};
+pub use datasets::{Datasets, Folders, data_faults};
 pub use experiment::{Experiment, Learning, Targets, Training};
 pub use instruments::Instruments;
 pub use published::Published;

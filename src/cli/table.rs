@@ -78,14 +78,17 @@ impl TableArgs {
             epochs: self.epochs,
             readout_epochs: self.readout_epochs,
         };
-        let mut entries = entries(&self.sources, &changes)?;
+        let entries = entries(&self.sources, &changes)?;
         let one = |error| vec![error];
         let second = self.to.as_deref().map(|to| Second::load(&source(to)?)).transpose().map_err(one)?;
-        if second.is_some() {
-            add_supervised(&mut entries, &self.data, self.supervised.as_deref())?;
-        }
         let isa = self.machine.isa.as_deref().map(Isa::named).transpose().map_err(one)?;
-        Ok(Series { entries, seeds: self.seeds, out: self.out.clone(), data: self.data.clone(), isa, second })
+        let (seeds, out, data) = (self.seeds, self.out.clone(), self.data.clone());
+        let mut series = Series { entries, seeds, out, data, isa, second };
+        series.check_data()?;
+        if series.second.is_some() {
+            add_supervised(&mut series.entries, &self.data, self.supervised.as_deref())?;
+        }
+        Ok(series)
     }
 }
 
