@@ -35,7 +35,8 @@ pub(super) struct TableArgs {
     /// Change all experiments: a path in their files and RON text, such as readout.batch=100.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     set: Vec<String>,
-    /// Folder of a data set, for the experiments that learn from it or are read out on it; may be given for each.
+    /// Folder of a data set, for the experiments that learn from it or are read out on it, in place of any path in their
+    /// files; may be given for each.
     #[arg(long, value_name = "DIR")]
     data: Vec<PathBuf>,
     /// Read each run out on a second data set as well, beside a supervised encoder of the same circuit: a folder, or
