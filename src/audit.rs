@@ -10,6 +10,7 @@
 //! What data flow says can be reached and what moves in a run must be the same. Where they are not, the audit has found
 //! a fault of the engine or of itself, and says so.
 
+mod arithmetic;
 mod bench;
 mod blind;
 mod convict;
@@ -77,9 +78,11 @@ pub fn audit(experiment: &Experiment, options: &Options, subject: &dyn Subject) 
     let learning = experiment.learning();
     let stages = experiment.stages();
     let flows = flows(network, &stages, subject);
-    let mut drafts = Drafts::default();
+    let (mut drafts, mut memories) = (Drafts::default(), Vec::new());
     for flow in &flows {
         structure::read(flow, learning, experiment.training().pairs, &mut drafts);
+        let loss = subject.loss(&learning.loss);
+        memories.extend(arithmetic::read(experiment, loss, flow, options.policy.memory, &mut drafts));
     }
     let mut checks = Checks { steps: flows.iter().map(|flow| flow.steps.len()).sum(), ..Checks::default() };
     let (mut angles, mut disagreements) = (Vec::new(), Vec::new());
@@ -99,6 +102,9 @@ pub fn audit(experiment: &Experiment, options: &Options, subject: &dyn Subject) 
             let Disturbed { rows: found, compared, disagreements: new } =
                 disturb::disturb(&bench, flow, disturbed.clone());
             convict::of_updates(flow, &found, &mut drafts);
+            let calculated = arithmetic::run(&bench, flow, &mut disturbed, &mut drafts);
+            checks.probed += calculated.probes;
+            disagreements.extend(calculated.disagreements);
             checks.blinded += blinded.steps;
             checks.probed += blinded.probes;
             checks.disturbed += found.len();
@@ -128,7 +134,7 @@ pub fn audit(experiment: &Experiment, options: &Options, subject: &dyn Subject) 
         updates,
         checks,
         angles,
-        memories: Vec::new(),
+        memories,
         fences: FENCES.to_vec(),
         breaches,
         disagreements,
@@ -252,8 +258,12 @@ fn verdicts(experiment: &Experiment, flows: &[Flow<'_>], findings: &[Finding]) -
         findings.iter().any(|finding| finding.part.kind == Kind::Unit && finding.part.name == unit.name)
     });
     let units = judged.map(|unit| other(Kind::Unit, unit.name.clone(), format!("{:?}", unit.transfer)));
-    let optimizer = other(Kind::Optimizer, learning.optimizer.name().to_string(), String::new());
-    let mut rows: Vec<Row> = forward.chain(back).chain(losses).chain(units).chain([optimizer]).collect();
+    let mut optimizers = vec![learning.optimizer.name().to_string()];
+    if learning.propagates_targets() {
+        optimizers.push(arithmetic::inverse_optimizer_name(learning.targets().inverse_optimizer.name()));
+    }
+    let optimizers = optimizers.into_iter().map(|name| other(Kind::Optimizer, name, String::new()));
+    let mut rows: Vec<Row> = forward.chain(back).chain(losses).chain(units).chain(optimizers).collect();
     for row in &mut rows {
         for (constraint, verdict) in Constraint::ALL.into_iter().zip(&mut row.verdicts) {
             let found = || findings.iter().filter(move |finding| finding.constraint == constraint);

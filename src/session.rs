@@ -26,6 +26,7 @@
 //! # Ok::<(), synlocal::Error>(())
 //! ```
 
+mod floors;
 mod metrics;
 mod panel;
 
@@ -36,11 +37,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use floors::Floors;
 use metrics::Metrics;
 use panel::Panel;
 
 use crate::error::{Error, Result};
-use crate::evaluate::{Accuracy, Features, read_out, read_out_unit};
+use crate::evaluate::{Features, read_out, read_out_unit};
 use crate::instruments::Recording;
 use crate::kernels::Isa;
 use crate::network::UnitId;
@@ -62,37 +64,6 @@ pub struct Options {
     pub force: bool,
     /// Read-outs of floors that other runs have found: one that fits is not found again.
     pub floors: Vec<Floors>,
-}
-
-/// What an encoder stands beside, which is the same for every way of learning.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Floors {
-    /// What they depend on: see [`Floors::digest`].
-    pub digest: String,
-    /// Read-out of the encoder with its first weights.
-    pub untrained: Accuracy,
-    /// Read-out of raw pixels.
-    pub pixels: Accuracy,
-}
-
-impl Floors {
-    /// A digest of all that the floors of an experiment depend on when it is read out on the data set with the digest
-    /// `dataset`: feedforward circuit, seed, read-out, images and rounding. Equal digests, equal floors.
-    pub fn digest(experiment: &Experiment, dataset: &str, isa: Isa) -> String {
-        let (network, training) = (experiment.network(), experiment.training());
-        let circuit = (network.units(), network.feedforward(), experiment.readout_unit(), experiment.readout());
-        let text = format!(
-            "{:?}",
-            (env!("CARGO_PKG_VERSION"), circuit, training.seed, training.pairs, dataset, isa.to_string())
-        );
-        blake3::hash(text.as_bytes()).to_hex()[..16].to_string()
-    }
-}
-
-impl From<&Summary> for Floors {
-    fn from(summary: &Summary) -> Floors {
-        Floors { digest: summary.floors.clone(), untrained: summary.untrained.clone(), pixels: summary.pixels.clone() }
-    }
 }
 
 /// What a session is at, as its watcher is told.

@@ -15,7 +15,7 @@ mod staging;
 mod trainer;
 
 pub use checkpoint::{Found, Position};
-pub use datasets::{Datasets, Folders};
+pub use datasets::{Datasets, Folders, data_faults};
 pub use experiment::{Experiment, Learning, Targets, Training};
 pub use instruments::Instruments;
 pub use published::Published;
@@ -34,7 +34,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::locality::{Provision, Slot, State, Tensor, View};
-use crate::loss::Comparison;
+use crate::loss::{Comparison, Criterion};
 use crate::network::{Network, UnitId};
 use crate::schedule::{Passage, Plan, Step, walk};
 
@@ -140,12 +140,12 @@ impl Simulation {
         found
     }
 
-    /// Takes one step of a learning step and nothing else, for an audit that looks at what it does.
-    pub(crate) fn take(&mut self, step: Step, batch: Batch<'_>) -> Comparison {
+    /// Takes one step of a learning step under a loss and nothing else, for an audit that looks at what it does.
+    pub(crate) fn take(&mut self, step: Step, batch: Batch<'_>, loss: &dyn Criterion) -> Comparison {
         let Simulation { network, learning, state, .. } = self;
         state.begin(samples(network, learning, batch));
         let mut found = Comparison::default();
-        executor(network, learning, batch).take(step, state, &mut found);
+        Executor { loss, ..executor(network, learning, batch) }.take(step, state, &mut found);
         found
     }
 

@@ -1,7 +1,8 @@
 //! The table: experiments side by side over seeds, each always beside its own untrained encoder.
 //!
 //! A [`Series`] is what is to be run, one run directory `OUT/NAME/seed-S` for each experiment and seed. Runs are brought
-//! to their end one after another; one that fails is kept apart with its reason, and the others go on. After each run
+//! to their end one after another; one that fails is kept apart with its reason, and the others go on. Data that are
+//! missing or do not suit need no run to be found: [`Series::check_data`] tells of them beforehand. After each run
 //! the [`Table`] is written anew as `table.md`, `table.csv` and `table.json` in OUT. A series that was stopped goes on
 //! where it stood when it is run again, and what failed is tried again.
 //!
@@ -10,6 +11,7 @@
 //! row, under the names of [`CSV_COLUMNS`]; what is unknown is empty. An [`Estimate`] is a mean with `interval`, half the
 //! 95 % interval over seeds, which a single seed does not have.
 
+mod data;
 mod entry;
 mod render;
 mod transfer;
@@ -199,7 +201,7 @@ impl Series {
             }
             let start = Instant::now();
             let options = Options {
-                data: entry::data_of(&experiment, &self.data),
+                data: data::data_of(&experiment, &self.data),
                 isa: self.isa,
                 floors: floors.clone(),
                 force: false,
@@ -333,7 +335,7 @@ impl Row {
         let runs = outcomes.iter().zip(1..).map(|(outcome, seed)| Run { seed, outcome: outcome.clone() });
         Row {
             name: entry.name.clone(),
-            data: entry::data_names(&entry.experiment),
+            data: data::data_names(&entry.experiment),
             asked_data: entry.asked_data.clone(),
             images: entry.images,
             epochs: entry.epochs,

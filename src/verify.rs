@@ -14,6 +14,7 @@
 //! | URF = BP | learned feedback that starts there and back-propagation, for ever |
 //! | inverses | an inverse that learns and what it undoes, better than at first |
 //! | DTP ~ BP | targets through such inverses and back-propagation, in direction |
+//! | ways to targets | a change under DTP and the slope of its unit's way to the target |
 //! | blocks | a block that learns in its network and the same block alone |
 //! | resume = straight | a run through a checkpoint and one without |
 
@@ -21,11 +22,13 @@ mod bench;
 mod bits;
 mod blocks;
 mod cut;
+mod differences;
 mod exact;
 mod resume;
 mod sets;
 mod slopes;
 mod targets;
+mod ways;
 
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
@@ -178,15 +181,16 @@ struct Step {
     climb: fn(&Bench<'_>) -> Result<Found>,
 }
 
-const LADDER: [Step; 10] = [
+const LADDER: [Step; 11] = [
     Step { name: "plan = walk", limit: 0.0, unit: bits::UNIT, climb: exact::plan_and_walk },
     Step { name: "threads", limit: 0.0, unit: bits::UNIT, climb: exact::threads },
     Step { name: "instruction sets", limit: sets::LIMIT, unit: sets::UNIT, climb: sets::climb },
-    Step { name: "finite differences", limit: slopes::LIMIT, unit: slopes::UNIT, climb: slopes::climb },
+    Step { name: "finite differences", limit: differences::LIMIT, unit: differences::UNIT, climb: slopes::climb },
     Step { name: "RF = BP", limit: 0.0, unit: bits::UNIT, climb: exact::fixed_copy },
     Step { name: "URF = BP", limit: 0.0, unit: bits::UNIT, climb: exact::learned_copy },
     Step { name: "inverses", limit: targets::MISS_LIMIT, unit: targets::MISS_UNIT, climb: targets::inverses },
     Step { name: "DTP ~ BP", limit: targets::ANGLE_LIMIT, unit: targets::ANGLE_UNIT, climb: targets::direction },
+    Step { name: "ways to targets", limit: differences::LIMIT, unit: differences::UNIT, climb: ways::climb },
     Step { name: "blocks", limit: 0.0, unit: bits::UNIT, climb: blocks::climb },
     Step { name: "resume = straight", limit: 0.0, unit: bits::UNIT, climb: resume::climb },
 ];

@@ -270,6 +270,21 @@ fn evaluate_reads_any_unit_out() {
     assert!(said.contains("v7") && said.contains("choose from `retina`, `v1`, `v2` and `head`"), "{said}");
     let said = bench.fail(1, &["evaluate", "nowhere"]);
     assert!(said.contains("not a run directory"), "{said}");
+    let said = bench.fail(2, &["evaluate", "run", "--epochs", "0"]);
+    assert!(said.contains("never learns") && said.contains("use at least 1"), "{said}");
+}
+
+#[test]
+fn a_run_that_stands_for_its_experiment_is_told_where_that_is() {
+    let bench = Bench::new();
+    bench.succeed(&["train", "tiny.ron", "--out", "run"]);
+    for command in ["plan", "speed", "verify"] {
+        let said = bench.fail(1, &[command, "run"]);
+        assert!(said.contains("is a folder") && said.contains("name the run's own, run/experiment.ron"), "{said}");
+        let said = bench.fail(1, &[command, "."]);
+        assert!(said.contains("name a file *.ron"), "{said}");
+    }
+    assert_eq!(bench.succeed(&["plan", "run/experiment.ron"]), bench.succeed(&["plan", "tiny.ron"]));
 }
 
 #[test]

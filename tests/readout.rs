@@ -91,10 +91,11 @@ fn features_that_have_no_room_are_refused_before_training() {
 }
 
 #[test]
-fn a_pool_of_nothing_is_a_fault() {
+fn a_pool_of_nothing_and_a_classifier_that_never_learns_are_faults() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("networks/quickstart.ron");
-    let message = Experiment::load(&file, &["readout.pool=0".to_string()]).unwrap_err().to_string();
-    for words in ["windows of 0x0 have no mean", "use at least 1"] {
+    let set = ["readout.pool=0".to_string(), "readout.epochs=0".to_string()];
+    let message = Experiment::load(&file, &set).unwrap_err().to_string();
+    for words in ["windows of 0x0 have no mean", "use at least 1", "a classifier that never learns", "such as 50"] {
         assert!(message.contains(words), "{message}");
     }
 }

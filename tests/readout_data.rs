@@ -116,6 +116,11 @@ fn a_run_takes_a_folder_for_each_data_set_and_keeps_them() {
     bench.ends(0, &["distances", "one"]);
     let gone = bench.ends(1, &["evaluate", "one"])[1].clone();
     assert!(gone.contains("ten"), "{gone}");
+    // Nor does a table of complete runs need any; runs that are due do.
+    let again = ["table", "cifar.ron", "--images", "6", "--out", "t", "--seeds"];
+    bench.ends(0, &[&again[..], &["1"], &small].concat());
+    let missing = bench.ends(1, &[&again[..], &["2"], &small].concat())[1].clone();
+    assert!(missing.contains("CIFAR-100") && missing.contains("nothing was run"), "{missing}");
 }
 
 /// A run goes on with the folders that it began with, but for those that are given anew.

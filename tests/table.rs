@@ -219,6 +219,32 @@ fn runs_of_changed_experiments_are_found_before_anything_is_run() {
     assert!(!bench.path("out/a-new").exists());
 }
 
+#[test]
+fn data_that_cannot_be_had_are_found_before_anything_is_run() {
+    let bench = own_bench();
+    bench.write("files/rf.ron", &TINY.replace("Urf", "Rf"));
+    let data = |name: &str, data: &str| bench.write(name, &TINY.replace("Objects(images: 64, test_images: 32)", data));
+    data("files/a-lost.ron", "Cifar10(path: \"nowhere\")");
+    data("files/b-lost.ron", "Cifar10(path: \"nowhere\", images: 64)");
+    bench.write("files/vast.ron", &TINY.replace("pairs: 8", "pairs: 65"));
+    // The last part of a message says whom it concerns.
+    let concerned = |said: &str, reason: &str| -> Vec<String> {
+        let lines: Vec<&str> = said.lines().filter(|line| line.contains(reason)).collect();
+        assert_eq!(lines.len(), 1, "{reason}: {said}");
+        lines[0].rsplit(": ").next().unwrap().split(", ").map(String::from).collect()
+    };
+    let [_, said] = bench.ends(1, &["table", "files", "--seeds", "2", "--out", "out"]);
+    assert_eq!(concerned(&said, "nowhere"), ["a-lost", "b-lost"]);
+    assert_eq!(concerned(&said, "a batch has 65 pairs, but Objects has 64 training images"), ["vast"]);
+    assert!(said.ends_with("nothing was run\n"), "{said}");
+    let second = ["--set", "readout.data=Idx(path: \"elsewhere\")"];
+    let some = ["table", "files/tiny.ron", "files/rf.ron", "files/vast.ron", "--images", "7", "--out", "out"];
+    let [_, said] = bench.ends(1, &[&some[..], &second].concat());
+    assert_eq!(concerned(&said, "elsewhere"), ["tiny", "rf", "vast"]);
+    assert_eq!(concerned(&said, "a batch has 8 pairs, but Objects has 7 training images"), ["tiny", "rf"]);
+    assert!(!bench.path("out").exists());
+}
+
 /// The table without what a clock measured.
 fn timeless(table: &Table) -> Value {
     let mut table = serde_json::to_value(table).unwrap();

@@ -61,7 +61,7 @@ const SKIP: &str = r#"Experiment(
 )
 "#;
 
-const LADDER: [&str; 10] = [
+const LADDER: [&str; 11] = [
     "plan = walk",
     "threads",
     "instruction sets",
@@ -70,6 +70,7 @@ const LADDER: [&str; 10] = [
     "URF = BP",
     "inverses",
     "DTP ~ BP",
+    "ways to targets",
     "blocks",
     "resume = straight",
 ];
@@ -95,8 +96,14 @@ fn failures(found: &Verification) -> Vec<&str> {
 
 /// Climbs with a fault in the engine, and demands that one rung alone notices.
 fn caught(subject: &dyn Subject, rung: &str) {
+    caught_on(subject, &[rung]);
+}
+
+/// The same of several rungs that the fault is about.
+fn caught_on(subject: &dyn Subject, rungs: &[&str]) -> Verification {
     let found = climb(&experiment(BLOCKS, &[]), subject);
-    assert_eq!(failures(&found), [rung], "{found:#?}");
+    assert_eq!(failures(&found), rungs, "{found:#?}");
+    found
 }
 
 #[test]
@@ -126,7 +133,7 @@ fn a_rung_that_says_nothing_is_skipped_with_its_reason() {
         other => panic!("{name}: {other:?}"),
     };
     assert_eq!(reason("blocks"), "the network has no blocks");
-    for rung in ["inverses", "DTP ~ BP"] {
+    for rung in ["inverses", "DTP ~ BP", "ways to targets"] {
         assert!(reason(rung).contains("2 projections drive v3"), "{}", reason(rung));
     }
     assert!(found.views.contains("random images") && found.views.contains("nowhere"), "{}", found.views);
@@ -218,13 +225,12 @@ fn an_instruction_set_that_is_off_by_a_hundredth_is_caught() {
     }
 }
 
-/// Errs in one projection, and consistently so: all ways of computing its change have the fault.
-struct Erring(fn(f32, f32) -> f32);
+/// Errs in some vectors, and consistently so: all ways of computing their changes have the fault.
+struct Erring(&'static [&'static str], fn(f32, f32) -> f32);
 
 impl Erring {
     fn err(&self, simulation: &mut Simulation, before: &Simulation) {
-        rewrite(simulation, before, "v1->v2.weight", self.0);
-        rewrite(simulation, before, "v2->v1.feedback", self.0);
+        self.0.iter().for_each(|name| rewrite(simulation, before, name, self.1));
     }
 }
 
@@ -246,15 +252,19 @@ impl Subject for Erring {
 
 #[test]
 fn a_change_with_a_wrong_sign_or_factor_or_a_part_missing_is_caught() {
-    let faults: [fn(f32, f32) -> f32; 4] = [
-        |old, new| old - (new - old),
-        |old, new| old + 2.0 * (new - old),
-        |old, new| old + 0.9 * (new - old),
-        |old, new| new.max(old),
-    ];
+    let faults: [fn(f32, f32) -> f32; 4] =
+        [negated, |old, new| old + 2.0 * (new - old), |old, new| old + 0.9 * (new - old), |old, new| new.max(old)];
+    // Both rungs on slopes are about it, one without targets and one with them.
+    let slopes = ["finite differences", "ways to targets"];
     for fault in faults {
-        caught(&Erring(fault), "finite differences");
+        caught_on(&Erring(&["v1->v2.weight", "v2->v1.feedback"], fault), &slopes);
     }
+    caught_on(&Erring(&["v2->v3.bias"], negated), &slopes);
+}
+
+/// A change of the wrong sign.
+fn negated(old: f32, new: f32) -> f32 {
+    old - (new - old)
 }
 
 #[test]
@@ -307,8 +317,14 @@ fn targets_that_lead_uphill_or_nowhere_are_caught() {
             found
         }
     }
-    caught(&Astray(&["v1->v2.weight"], |old, new| old - (new - old)), "DTP ~ BP");
-    caught(&Astray(&["v2->v3.weight", "v2->v3.bias"], |old, _| old), "DTP ~ BP");
+    let both = ["DTP ~ BP", "ways to targets"];
+    caught_on(&Astray(&["v1->v2.weight"], negated), &both);
+    caught_on(&Astray(&["v2->v3.weight", "v2->v3.bias"], |old, _| old), &both);
+    // Below all inverses the angle to back-propagation says nothing.
+    for astray in [Astray(&["retina->v1.weight"], negated), Astray(&["v2->v3.bias"], negated)] {
+        let found = caught_on(&astray, &["ways to targets"]);
+        assert_eq!(found.failures().next().unwrap().place.as_deref(), Some(astray.0[0]));
+    }
 }
 
 #[test]
@@ -344,7 +360,23 @@ fn a_block_that_changes_another_is_caught() {
 }
 
 #[test]
-fn a_checkpoint_that_loses_a_running_mean_is_caught() {
+fn a_block_that_learns_otherwise_inside_its_network_is_caught() {
+    struct Biased;
+    impl Subject for Biased {
+        fn step(&self, simulation: &mut Simulation, batch: Batch<'_>) -> Comparison {
+            let before = simulation.clone();
+            let found = simulation.step(batch);
+            if simulation.learning().staging == Staging::Greedy {
+                rewrite(simulation, &before, "v1->v2.weight", |old, new| old + 1.1 * (new - old));
+            }
+            found
+        }
+    }
+    caught(&Biased, "blocks");
+}
+
+#[test]
+fn a_checkpoint_that_loses_a_running_mean_or_its_place_in_time_is_caught() {
     struct Losing;
     impl Subject for Losing {
         fn load(&self, simulation: &mut Simulation, file: &Path, experiment: &str) -> Result<Position> {
@@ -355,6 +387,15 @@ fn a_checkpoint_that_loses_a_running_mean_is_caught() {
         }
     }
     caught(&Losing, "resume = straight");
+
+    struct Lost;
+    impl Subject for Lost {
+        fn load(&self, simulation: &mut Simulation, file: &Path, experiment: &str) -> Result<Position> {
+            simulation.load(file, experiment)?;
+            Ok(Position::default())
+        }
+    }
+    caught(&Lost, "resume = straight");
 }
 
 fn command(text: &str, args: &[&str]) -> Output {

@@ -17,32 +17,36 @@ use crate::number::{Operation, Operations, Sources, Traced};
 use crate::rng::{Rng, Stream};
 use crate::schedule::Step;
 use crate::shape::Shape;
-use crate::simulation::{Batch, Simulation};
+use crate::simulation::{Batch, Experiment, Simulation};
 
-/// What was found of arithmetic.
+/// Items of the batches that are traced: enough to tell a few stored ones from all.
+const TRACED: usize = 12;
+
+/// What was found of arithmetic in a run.
 #[derive(Debug, Default)]
 pub(super) struct Calculated {
-    pub memories: Vec<Remembered>,
     pub disagreements: Vec<String>,
     pub probes: usize,
 }
 
 /// Reads the arithmetic of a stage's losses and optimisers.
-pub(super) fn read(bench: &Bench<'_>, flow: &Flow<'_>, drafts: &mut Drafts) -> Calculated {
-    let mut found = Calculated::default();
-    let network = flow.network;
-    let reached = |unit: UnitId| {
-        let error = Place::Error(unit, View::Current);
-        flow.reach(flow.comparison(), error, &|_| false)
-    };
+pub(super) fn read(
+    experiment: &Experiment,
+    loss: &dyn Criterion,
+    flow: &Flow<'_>,
+    limit: usize,
+    drafts: &mut Drafts,
+) -> Vec<Remembered> {
+    let mut memories = Vec::new();
+    let (network, learning) = (flow.network, experiment.learning());
+    let classes: Vec<u8> = (0..TRACED).map(|item| item as u8 % 2).collect();
     for (index, &step) in flow.steps.iter().enumerate() {
         let Step::Compare { unit, .. } = step else { continue };
         let part = part_of(step, network);
-        let loss = bench.loss();
         let shape = network.unit(unit).shape;
         let mut done = Operations::default();
         let mut labels = false;
-        for set in Set::all(loss, shape, bench.pairs.min(Traced::ITEMS), Labelled::By(bench.labels())) {
+        for set in Set::all(loss, shape, TRACED, &classes) {
             for error in set.trace(loss) {
                 done |= error.operations();
                 labels |= error.sources().labels;
@@ -51,7 +55,7 @@ pub(super) fn read(bench: &Bench<'_>, flow: &Flow<'_>, drafts: &mut Drafts) -> C
         let error = Place::Error(unit, View::Current);
         let reach = flow.reach(index + 1, error, &|_| false);
         for operation in done.iter() {
-            let message = format!("{} makes its errors by {}", bench.loss_name(), with_article(operation));
+            let message = format!("errors are made by {}", with_article(operation));
             let text = "found in the arithmetic of the loss, run on numbers that remember what was done to them";
             let draft = Draft::new(lint_of(operation), part.clone(), message).reaching(reach.updates.clone());
             drafts.add(draft.known(Method::Static, text));
@@ -62,12 +66,10 @@ pub(super) fn read(bench: &Bench<'_>, flow: &Flow<'_>, drafts: &mut Drafts) -> C
             let draft = Draft::new(Lint::Labels, part.clone(), message).reaching(reach.updates.clone());
             drafts.add(draft.known(Method::Static, text));
         }
-        let remembered = remember(loss, &network.unit(unit).name, bench.training_pairs());
-        memory(&remembered, bench.memory_limit(), part, &reach.updates, drafts);
-        found.memories.push(remembered);
-        let _ = reached;
+        let remembered = remember(loss, &network.unit(unit).name, experiment.training().pairs);
+        memory(&remembered, limit, part, &reach.updates, drafts);
+        memories.push(remembered);
     }
-    let learning = bench.learning();
     for step in &flow.steps {
         let (name, optimizer) = match step {
             Step::Apply(_) => (learning.optimizer.name().to_string(), learning.optimizer),
@@ -85,7 +87,7 @@ pub(super) fn read(bench: &Bench<'_>, flow: &Flow<'_>, drafts: &mut Drafts) -> C
             drafts.add(draft.known(Method::Static, text));
         }
     }
-    found
+    memories
 }
 
 /// The name under which the optimiser of inverses is judged.
@@ -125,7 +127,7 @@ fn compare(
     let (mut smooth, mut compared) = (0, 0);
     let mut moved = vec![[0u32; 2]; items];
     let mut traced = vec![[0u32; 2]; items];
-    for set in Set::all(loss, shape, items, Labelled::By(bench.labels())) {
+    for set in Set::all(loss, shape, items, bench.labels()) {
         let mut take = |set: &Set<'_>| {
             let state = simulation.state_mut();
             state.put(Place::Activity(unit, View::Current), &set.current);
@@ -147,7 +149,7 @@ fn compare(
         });
         let far = far.count();
         if far * 50 > errors.len() {
-            let message = format!("the errors that it makes are not those of {}", bench.loss_name());
+            let message = "the errors that it makes are not those of its loss";
             let text = format!("{far} of {} errors are off by up to {gap:.3e}, largest {largest:.3e}", errors.len());
             found.disagreements.push(format!("{}: {message}: {text}", part.name));
             let draft = Draft::new(Lint::UndeclaredAccess, part.clone(), message);
@@ -188,7 +190,9 @@ fn compare(
                 found.disagreements.push(format!(
                     "{name}: the error of item {index} moves with {what} embeddings that its arithmetic does not touch"
                 ));
-                let message = format!("the error of one item depends on {what} embeddings of others that its loss does not touch");
+                let message = format!(
+                    "the error of one item depends on {what} embeddings of others that its loss does not touch"
+                );
                 let text = format!("item {index} moves with items {:?}", bits(moved[side] & !traced[side]));
                 let draft = Draft::new(Lint::OtherItems, part.clone(), message);
                 drafts.add(draft.known(Method::Interventional, text));
@@ -203,7 +207,8 @@ fn compare(
         }
     }
     let share = 100.0 * smooth as f64 / compared.max(1) as f64;
-    let text = format!("errors are not switched but move smoothly: {share:.0} % of them when embeddings move by a thousandth");
+    let text =
+        format!("errors are not switched but move smoothly: {share:.0} % of them when embeddings move by a thousandth");
     if share > 50.0 {
         for operation in Operation::ALL {
             drafts.support(lint_of(operation), part, Method::Interventional, text.clone());
@@ -260,7 +265,8 @@ fn fold(
     }
     if !proportional {
         let length = |values: &[f32]| values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
-        let text = format!("twice the change makes an update {:.2} times as long, not twice", length(&twice) / length(&once));
+        let text =
+            format!("twice the change makes an update {:.2} times as long, not twice", length(&twice) / length(&once));
         let mut known = false;
         for operation in trace.iter() {
             known |= drafts.support(lint_of(operation), &part, Method::Interventional, text.clone());
@@ -273,26 +279,20 @@ fn fold(
     }
 }
 
-/// Where labels come from.
-#[derive(Debug, Clone, Copy)]
-enum Labelled<'a> {
-    By(&'a [u8]),
-}
-
 /// Embeddings of a batch that are set, not computed.
 #[derive(Debug, Clone)]
 struct Set<'a> {
     shape: Shape,
     stored: Vec<f32>,
     current: Vec<f32>,
-    labels: Labelled<'a>,
+    labels: &'a [u8],
     scale: f32,
     rng: Rng,
 }
 
 impl<'a> Set<'a> {
     /// Pairs that are all too near for a loss, all too far, and all much alike.
-    fn all(loss: &dyn Criterion, shape: Shape, items: usize, labels: Labelled<'a>) -> Vec<Set<'a>> {
+    fn all(loss: &dyn Criterion, shape: Shape, items: usize, labels: &'a [u8]) -> Vec<Set<'a>> {
         let margin = loss.margins().map_or(1.0, |(_, negative)| negative);
         let units = shape.len() as f32;
         let scales = [(0.0, 0.5 * margin / units), (0.0, 10.0 * margin.max(1.0)), (1.0, 0.2)];
@@ -301,7 +301,9 @@ impl<'a> Set<'a> {
             let mut rng = Stream::new(11).named("embeddings").at(nth as u64).rng();
             let shared: Vec<f32> = (0..shape.len()).map(|_| common * rng.between(-1.0, 1.0)).collect();
             let mut rows = || -> Vec<f32> {
-                (0..items * shape.len()).map(|index| shared[index % shape.len()] + scale * rng.between(-1.0, 1.0)).collect()
+                (0..items * shape.len())
+                    .map(|index| shared[index % shape.len()] + scale * rng.between(-1.0, 1.0))
+                    .collect()
             };
             let (stored, current) = (rows(), rows());
             sets.push(Set { shape, stored, current, labels, scale, rng });
@@ -336,8 +338,10 @@ impl<'a> Set<'a> {
         let absent = loss.stored_view() == StoredView::Absent;
         let mut of_stored = vec![Traced::default(); if learns { stored.len() } else { 0 }];
         let mut errors = vec![Traced::default(); current.len()];
-        let Labelled::By(labels) = self.labels;
-        let labels: Labels<'_> = if loss.is_supervised() { labels[..current.len() / size].into() } else { Labels::default() };
+        let labels: Labels<'_> = match loss.is_supervised() {
+            true => self.labels[..current.len() / size].into(),
+            false => Labels::default(),
+        };
         let seen =
             Embeddings { shape: self.shape, stored: if absent { &[] } else { &stored }, current: &current, labels };
         loss.trace(seen, Errors { stored: learns.then_some(of_stored.as_mut_slice()), current: &mut errors });
@@ -353,9 +357,8 @@ fn remember(loss: &dyn Criterion, head: &str, pairs: usize) -> Remembered {
     }
     let items = Traced::ITEMS.min(pairs);
     let shape = Shape::new(16, 1, 1);
-    let none: &[u8] = &[];
     let mut needed = vec![0u32; items];
-    for set in Set::all(loss, shape, items, Labelled::By(none)) {
+    for set in Set::all(loss, shape, items, &[]) {
         for (item, of_item) in set.trace(loss).chunks(shape.len()).enumerate() {
             needed[item] |= of_item.iter().fold(0, |all, error| all | error.sources().stored);
         }
@@ -368,8 +371,12 @@ fn remember(loss: &dyn Criterion, head: &str, pairs: usize) -> Remembered {
         let (first, last) = (stored.trailing_zeros() as usize, 31 - stored.leading_zeros() as usize);
         (item.saturating_sub(first), last.saturating_sub(item))
     };
-    let reaches: Vec<(usize, usize)> =
-        needed.iter().enumerate().filter(|(_, stored)| **stored != 0).map(|(item, stored)| reach(item, *stored)).collect();
+    let reaches: Vec<(usize, usize)> = needed
+        .iter()
+        .enumerate()
+        .filter(|(_, stored)| **stored != 0)
+        .map(|(item, stored)| reach(item, *stored))
+        .collect();
     let back = reaches.iter().map(|reach| reach.0).max().unwrap_or(0);
     let ahead = reaches.iter().map(|reach| reach.1).max().unwrap_or(0);
     Remembered { head, items: most, back, ahead }
@@ -380,13 +387,12 @@ fn remember(loss: &dyn Criterion, head: &str, pairs: usize) -> Remembered {
 fn measure(loss: &dyn Criterion, head: String, pairs: usize) -> Remembered {
     let shape = Shape::new(16, 1, 1);
     let (size, middle) = (shape.len(), pairs / 2);
-    let sets = Set::all(loss, shape, pairs, Labelled::By(&[]));
+    let sets = Set::all(loss, shape, pairs, &[]);
     let errors = |set: &Set<'_>| -> Vec<f32> {
         let learns = loss.stored_view() == StoredView::Learns;
         let mut of_stored = vec![0.0; if learns { set.stored.len() } else { 0 }];
         let mut errors = vec![0.0; set.current.len()];
-        let seen =
-            Embeddings { shape, stored: &set.stored, current: &set.current, labels: Labels::default() };
+        let seen = Embeddings { shape, stored: &set.stored, current: &set.current, labels: Labels::default() };
         let told = Errors { stored: learns.then_some(of_stored.as_mut_slice()), current: &mut errors };
         loss.compare(seen, told, &mut Workspace::default());
         errors[middle * size..][..size].to_vec()
@@ -429,9 +435,8 @@ fn memory(
 ) {
     let Remembered { items, back, ahead, .. } = *remembered;
     if items > limit || back > limit {
-        let message = format!(
-            "must remember {items} embeddings, the oldest of them for {back} images: more than {limit}"
-        );
+        let message =
+            format!("must remember {items} embeddings, the oldest of them for {back} images: more than {limit}");
         let text = "counted in the sources of errors, by the arithmetic of the loss";
         let draft = Draft::new(Lint::Memory, part.clone(), message).reaching(reached.iter().copied());
         drafts.add(draft.known(Method::Static, text));

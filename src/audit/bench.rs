@@ -4,7 +4,7 @@
 use super::subject::{Hand, Subject};
 use crate::error::Result;
 use crate::kernels::Isa;
-use crate::loss::Comparison;
+use crate::loss::{Comparison, Criterion};
 use crate::network::Network;
 use crate::rng::Stream;
 use crate::schedule::Step;
@@ -44,11 +44,19 @@ impl<'a> Bench<'a> {
         self.experiment.learning()
     }
 
-    /// The batch.
+    /// The batch. Labels lie beside it whether or not a loss has a use for them.
     pub(super) fn batch(&self) -> Batch<'_> {
-        let supervised = self.learning().loss.is_supervised();
-        let labels: &[u8] = if supervised { &self.labels } else { &[] };
-        Batch { labels, ..Batch::views(&self.stored, &self.current) }
+        Batch { labels: &self.labels, ..Batch::views(&self.stored, &self.current) }
+    }
+
+    /// The classes of its images.
+    pub(super) fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// The loss that runs.
+    pub(super) fn loss(&self) -> &dyn Criterion {
+        self.subject.loss(&self.learning().loss)
     }
 
     /// The same with each image called something else.
@@ -65,7 +73,8 @@ impl<'a> Bench<'a> {
 
     /// Takes one step.
     pub(super) fn take(&self, simulation: &mut Simulation, batch: Batch<'_>, step: Step) -> Comparison {
-        let mut hand = Hand::new(simulation, batch);
+        let loss = self.subject.loss(&self.learning().loss);
+        let mut hand = Hand::new(simulation, batch, loss);
         self.subject.take(&mut hand, step);
         hand.found
     }

@@ -180,7 +180,7 @@ impl<'a> Flow<'a> {
         let read: BTreeSet<Place> = self.access.iter().flat_map(|access| access.reads.iter().copied()).collect();
         let written = self.access.iter().flat_map(|access| access.writes.iter().copied());
         let activities = written.filter(|place| matches!(place, Place::Activity(..)));
-        let all: BTreeSet<Place> = read.into_iter().chain(activities).collect();
+        let all: BTreeSet<Place> = read.into_iter().chain(activities).chain([Place::Labels]).collect();
         let lasting = |place: &Place| match place {
             Place::Activity(_, View::Probe) | Place::World(_) | Place::Moments(_) | Place::FeedbackMoments(_) => false,
             place => is_source(*place),

@@ -2,7 +2,7 @@
 //! that breaks the law, and only here, on an audit's own copy of a state, can anything reach into it.
 
 use crate::locality::Place;
-use crate::loss::Comparison;
+use crate::loss::{Comparison, Criterion, Loss};
 use crate::network::Network;
 use crate::schedule::{Access, Step};
 use crate::simulation::{Batch, Simulation};
@@ -12,6 +12,11 @@ pub trait Subject: Sync {
     /// The plan that runs, where the engine's own is as given.
     fn plan(&self, _network: &Network, own: &[Step]) -> Vec<Step> {
         own.to_vec()
+    }
+
+    /// The loss that runs, where the circuit's own is as given.
+    fn loss<'a>(&'a self, own: &'a Loss) -> &'a dyn Criterion {
+        own.criterion()
     }
 
     /// What a step says that it reads and writes.
@@ -32,21 +37,21 @@ pub struct Engine;
 impl Subject for Engine {}
 
 /// A simulation in the hands of who takes its steps.
-#[derive(Debug)]
 pub struct Hand<'a> {
     pub(super) simulation: &'a mut Simulation,
     pub(super) batch: Batch<'a>,
+    loss: &'a dyn Criterion,
     pub(super) found: Comparison,
 }
 
 impl<'a> Hand<'a> {
-    pub(super) fn new(simulation: &'a mut Simulation, batch: Batch<'a>) -> Hand<'a> {
-        Hand { simulation, batch, found: Comparison::default() }
+    pub(super) fn new(simulation: &'a mut Simulation, batch: Batch<'a>, loss: &'a dyn Criterion) -> Hand<'a> {
+        Hand { simulation, batch, loss, found: Comparison::default() }
     }
 
     /// Takes a step as the engine does.
     pub fn take(&mut self, step: Step) {
-        let found = self.simulation.take(step, self.batch);
+        let found = self.simulation.take(step, self.batch, self.loss);
         self.found.add(found);
     }
 

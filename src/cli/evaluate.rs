@@ -8,7 +8,7 @@ use crate::evaluate::read_out_unit;
 use crate::fault::did_you_mean;
 use crate::report::Evaluation;
 use crate::session::Subject;
-use crate::simulation::{Experiment, Simulation, checkpoint_of, experiment_of, read_manifest};
+use crate::simulation::{Experiment, Readout, Simulation, checkpoint_of, experiment_of, read_manifest};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct EvaluateArgs {
@@ -36,6 +36,9 @@ pub(super) struct EvaluateArgs {
 
 impl EvaluateArgs {
     pub(super) fn run(self) -> Result<Ending> {
+        if let Some(fault) = self.epochs.and_then(Readout::epochs_fault) {
+            return Err(Error::usage(format!("--epochs 0: {}", fault.problem), fault.remedy));
+        }
         let manifest = read_manifest(&self.run)?;
         let experiment = Experiment::load_run(&experiment_of(&self.run), &manifest)?;
         let isa = self.machine.isa()?;

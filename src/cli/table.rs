@@ -35,7 +35,8 @@ pub(super) struct TableArgs {
     /// Change all experiments: a path in their files and RON text, such as readout.batch=100.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     set: Vec<String>,
-    /// Folder of a data set, for the experiments that learn from it or are read out on it; may be given for each.
+    /// Folder of a data set, for the experiments that learn from it or are read out on it, in place of any path in their
+    /// files; may be given for each.
     #[arg(long, value_name = "DIR")]
     data: Vec<PathBuf>,
     /// Read each run out on a second data set as well, beside a supervised encoder of the same circuit: a folder, or
@@ -78,14 +79,17 @@ impl TableArgs {
             epochs: self.epochs,
             readout_epochs: self.readout_epochs,
         };
-        let mut entries = entries(&self.sources, &changes)?;
+        let entries = entries(&self.sources, &changes)?;
         let one = |error| vec![error];
         let second = self.to.as_deref().map(|to| Second::load(&source(to)?)).transpose().map_err(one)?;
-        if second.is_some() {
-            add_supervised(&mut entries, &self.data, self.supervised.as_deref())?;
-        }
         let isa = self.machine.isa.as_deref().map(Isa::named).transpose().map_err(one)?;
-        Ok(Series { entries, seeds: self.seeds, out: self.out.clone(), data: self.data.clone(), isa, second })
+        let (seeds, out, data) = (self.seeds, self.out.clone(), self.data.clone());
+        let mut series = Series { entries, seeds, out, data, isa, second };
+        series.check_data()?;
+        if series.second.is_some() {
+            add_supervised(&mut series.entries, &self.data, self.supervised.as_deref())?;
+        }
+        Ok(series)
     }
 }
 

@@ -27,7 +27,8 @@ pub(super) struct TrainArgs {
     /// Go on with the run in this directory, to the same result as if it had never stopped.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["set", "seed"])]
     resume: Option<PathBuf>,
-    /// Folder of the data [default: the file's]. An experiment that is read out on another data set takes one for each.
+    /// Folder of the data, in place of any path in the file [default: the file's]. An experiment that is read out on
+    /// another data set takes one for each.
     #[arg(long, value_name = "DIR")]
     data: Vec<PathBuf>,
     #[command(flatten)]

@@ -15,8 +15,8 @@ pub(super) struct VerifyArgs {
     /// Pairs in a batch.
     #[arg(long, value_name = "N", default_value_t = 8)]
     pairs: usize,
-    /// Folder of the data [default: the file's; random images if there is none]. An experiment that is read out on
-    /// another data set takes one for each.
+    /// Folder of the data, in place of any path in the file [default: the file's; random images if there is none]. An
+    /// experiment that is read out on another data set takes one for each.
     #[arg(long, value_name = "DIR")]
     data: Vec<PathBuf>,
     #[command(flatten)]

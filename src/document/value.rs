@@ -50,7 +50,7 @@ impl<'a> Value<'a> {
             match digits.chars().all(|c| c.is_ascii_digit() || c == '_') && self.node.form == Form::Scalar {
                 false => Stop::mistyped("a whole number", "write a whole number"),
                 true if self.source().starts_with('-') => {
-                    Stop::mistyped("a number that is not negative", "write 0 or a larger number")
+                    Stop::mistyped("a number that is not negative", "write it without the minus sign")
                 }
                 true => Stop::mistyped("a smaller number", "write a number that fits 64 bits"),
             }

@@ -96,8 +96,7 @@ impl Experiment {
         let learned = self.load_learned(folders)?;
         let second = self.second_source().map(|_| self.load_readout(folders)).transpose()?;
         let datasets = Datasets { learned, second };
-        let units: Vec<_> = self.block_tops().into_iter().chain([self.readout_unit()]).collect();
-        self.check_features(&units, datasets.read_out())?;
+        self.check_readout(datasets.read_out())?;
         Ok(datasets)
     }
 
@@ -108,11 +107,16 @@ impl Experiment {
     /// or if the loss learns from labels and these do not fit the heads.
     pub fn load_learned(&self, folders: &Folders) -> Result<Dataset> {
         let learned = self.source().load(self.base(), folders.learned.as_deref())?.seen_through(self.views());
-        check_input(self.network(), &learned)?;
-        heads::check_labels(self.network(), &self.learning().loss, &learned)?;
-        trainer::check(self.learning(), self.training(), self.views(), &learned)?;
-        self.check_memory(self.training().pairs)?;
+        self.check_learned(&learned)?;
         Ok(learned)
+    }
+
+    /// Whether the encoder can learn from views of `learned`.
+    fn check_learned(&self, learned: &Dataset) -> Result<()> {
+        check_input(self.network(), learned)?;
+        heads::check_labels(self.network(), &self.learning().loss, learned)?;
+        trainer::check(self.learning(), self.training(), self.views(), learned)?;
+        self.check_memory(self.training().pairs)
     }
 
     /// Reads or draws what the encoder is read out on, without the images that a read-out has no use for.
@@ -125,10 +129,43 @@ impl Experiment {
             None => (self.source(), &folders.learned),
         };
         let dataset = source.labelled().load(self.base(), folder.as_deref())?.seen_through(self.views());
-        check_input(self.network(), &dataset).map_err(|error| {
-            Error::usage(format!("the read-out: {error}"), "or read out on images that are shown in the input's shape")
-        })?;
+        self.check_shown(&dataset)?;
         Ok(dataset)
+    }
+
+    /// Whether images to be read out on can be shown to the encoder.
+    fn check_shown(&self, dataset: &Dataset) -> Result<()> {
+        check_input(self.network(), dataset).map_err(|error| {
+            Error::usage(format!("the read-out: {error}"), "or read out on images that are shown in the input's shape")
+        })
+    }
+
+    /// Whether features of `dataset` have room.
+    fn check_readout(&self, dataset: &Dataset) -> Result<()> {
+        let units: Vec<_> = self.block_tops().into_iter().chain([self.readout_unit()]).collect();
+        self.check_features(&units, dataset)
+    }
+
+    /// The data sets that [`Experiment::load_data`] takes, and what is to be done with each.
+    fn wants<'a>(&'a self, folders: &'a Folders) -> Vec<(Wanted<'a>, Purpose)> {
+        let wanted =
+            |source, folder: &'a Option<PathBuf>| Wanted { source, base: self.base(), folder: folder.as_deref() };
+        let learned = wanted(self.source().clone(), &folders.learned);
+        match self.second_source() {
+            None => vec![(learned, Purpose::Both)],
+            Some(second) => {
+                vec![(learned, Purpose::Learning), (wanted(second.labelled(), &folders.second), Purpose::ReadOut)]
+            }
+        }
+    }
+
+    /// Whether a data set suits its purpose.
+    fn check_data(&self, dataset: &Dataset, purpose: Purpose) -> Result<()> {
+        match purpose {
+            Purpose::Learning => self.check_learned(dataset),
+            Purpose::ReadOut => self.check_shown(dataset).and_then(|()| self.check_readout(dataset)),
+            Purpose::Both => self.check_learned(dataset).and_then(|()| self.check_readout(dataset)),
+        }
     }
 
     /// The data set in `folder` as this experiment would read it out: as its own field says if that is of its kind.
@@ -140,4 +177,49 @@ impl Experiment {
         let source = if found.name() == own.name() { own } else { &found };
         Ok(source.labelled().load(folder, Some(folder))?.seen_through(self.views()))
     }
+}
+
+/// A data set before it is read or drawn.
+#[derive(Debug, PartialEq)]
+struct Wanted<'a> {
+    source: Source,
+    base: &'a Path,
+    folder: Option<&'a Path>,
+}
+
+/// What an experiment does with a data set.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Learning,
+    ReadOut,
+    Both,
+}
+
+/// What stands against the data of several experiments, each to be taken from its folders: reasons, each with the
+/// experiment, counted from 0, that it concerns. A data set that several ask for is read or drawn once; none is kept.
+pub fn data_faults(asked: &[(Experiment, Folders)]) -> Vec<(usize, String)> {
+    let mut sets: Vec<(Wanted<'_>, Vec<(usize, Purpose)>)> = Vec::new();
+    for (index, (experiment, folders)) in asked.iter().enumerate() {
+        for (wanted, purpose) in experiment.wants(folders) {
+            match sets.iter_mut().find(|(known, _)| *known == wanted) {
+                Some((_, users)) => users.push((index, purpose)),
+                None => sets.push((wanted, vec![(index, purpose)])),
+            }
+        }
+    }
+    let mut faults = Vec::new();
+    for (Wanted { source, base, folder }, users) in sets {
+        match source.load(base, folder) {
+            Err(error) => faults.extend(users.into_iter().map(|(index, _)| (index, error.to_string()))),
+            Ok(mut dataset) => {
+                for (index, purpose) in users {
+                    let experiment = &asked[index].0;
+                    dataset = dataset.seen_through(experiment.views());
+                    faults
+                        .extend(experiment.check_data(&dataset, purpose).err().map(|error| (index, error.to_string())));
+                }
+            }
+        }
+    }
+    faults
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::description::{Described, Description};
 use super::instruments::{self, Instruments};
-use super::run::Manifest;
+use super::run::{Manifest, experiment_of};
 use super::staging;
 use super::{Published, Readout, Simulation, Stage, Staging, heads};
 use crate::data::{Source, Views};
@@ -175,6 +175,12 @@ impl Experiment {
     /// The file cannot be read, or every fault that is in it and in the network file that it names, with place and
     /// remedy.
     pub fn load(file: &Path, assignments: &[String]) -> Result<Experiment> {
+        if file.is_dir() {
+            let kept = experiment_of(file);
+            let own =
+                if kept.is_file() { format!("the run's own, {}", kept.display()) } else { "a file *.ron".to_string() };
+            return Err(Error::file(file, "is a folder, not an experiment file", format!("name {own}")));
+        }
         let mut document = Document::read(file)?;
         for assignment in assignments {
             document.set(assignment)?;

@@ -48,6 +48,12 @@ impl Readout {
         pooled(shape, self.window(shape))
     }
 
+    /// What is wrong with a classifier that learns for so many epochs.
+    pub fn epochs_fault(epochs: u64) -> Option<Fault> {
+        let problem = "a classifier that never learns says nothing of its features";
+        (epochs == 0).then(|| Fault::new("epochs", problem, "use at least 1, such as 50"))
+    }
+
     /// What is wrong with the settings' numbers.
     pub(super) fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
@@ -55,6 +61,7 @@ impl Readout {
             let remedy = "use at least 1, which pools nothing, or leave it out";
             faults.push(Fault::new("pool", "windows of 0x0 have no mean", remedy));
         }
+        faults.extend(Readout::epochs_fault(self.epochs));
         if self.batch == 0 {
             faults.push(Fault::new("batch", "a batch of 0 images teaches nothing", "use at least 1, such as 500"));
         }

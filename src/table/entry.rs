@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::data::Source;
+use super::data::data_names;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::simulation::{Experiment, Staging};
@@ -152,18 +152,4 @@ impl Entry {
             experiment,
         }
     }
-}
-
-/// What an experiment learns from and, if that is another data set, what it is read out on.
-pub(super) fn data_names(experiment: &Experiment) -> String {
-    experiment.sources().iter().map(|source| source.name()).collect::<Vec<_>>().join(" -> ")
-}
-
-/// The folders that hold data of an experiment.
-pub(super) fn data_of(experiment: &Experiment, folders: &[PathBuf]) -> Vec<PathBuf> {
-    let holds = |folder: &&PathBuf| {
-        let held = Source::in_folder(folder);
-        held.is_ok_and(|held| experiment.sources().iter().any(|source| source.name() == held.name()))
-    };
-    folders.iter().filter(holds).cloned().collect()
 }

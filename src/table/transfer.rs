@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Entry;
+use super::data::data_of;
 use crate::data::{Dataset, Source};
 use crate::error::{Error, Result};
 use crate::evaluate::{Accuracy, read_out_unit};
@@ -110,7 +111,7 @@ pub fn add_supervised(
     let (mut rows, mut errors) = (Vec::<(String, Entry)>::new(), Vec::new());
     let first = entries.len();
     for entry in entries.iter_mut().filter(|entry| can_be_supervised(&entry.experiment)) {
-        let data = super::entry::data_of(&entry.experiment, data);
+        let data = data_of(&entry.experiment, data);
         let taught = Folders::of(&entry.experiment, &data).and_then(|folders| {
             let classes = entry.experiment.load_learned(&folders)?.classes.len();
             let taught = supervised(&entry.experiment, classes, optimizer)?;

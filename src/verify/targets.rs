@@ -226,7 +226,7 @@ fn level(
 }
 
 /// The circuit's description with the inverses that it writes out, if it is written for target propagation.
-fn with_inverses(bench: &Bench<'_>) -> NetworkSpec {
+pub(super) fn with_inverses(bench: &Bench<'_>) -> NetworkSpec {
     if bench.experiment.learning().propagates_targets() { bench.experiment.spec().clone() } else { bench.bare() }
 }
 

@@ -31,6 +31,7 @@ fn everything_unknown_or_mistyped_is_found_in_one_go() {
         "expected a number, found `x`",
         "5 |     margins: (1.0, x),\n  |                    ^\n",
         "expected a number that is not negative, found `-2`",
+        "help: write it without the minus sign",
         "expected a whole number, found `2.5`",
         "6 |     sizes: [1, -2, 2.5, 4],\n  |                    ^^^\n",
     ] {
