@@ -13,12 +13,15 @@
 mod arithmetic;
 mod bench;
 mod blind;
+mod compare;
 mod convict;
 mod disturb;
+mod embeddings;
 mod finding;
 mod flow;
 mod judge;
 mod law;
+mod memory;
 mod probe;
 mod structure;
 mod subject;
@@ -96,19 +99,22 @@ pub fn audit(experiment: &Experiment, options: &Options, subject: &dyn Subject) 
         let mut disturbed = start;
         for (stage, flow) in flows.iter().enumerate() {
             let mut blinded = Blinded::default();
-            trio.go(&bench, flow, stage, &mut blinded);
-            convict::of_steps(flow, &blinded, learning.optimizer.name(), &mut drafts);
             disturbed.enter(stage);
-            let Disturbed { rows: found, compared, disagreements: new } =
+            trio.go(&bench, flow, stage, &mut blinded);
+            for lie in blinded.lies.iter_mut().filter(|lie| lie.writes) {
+                lie.locate(&bench, flow, disturbed.clone());
+            }
+            convict::of_steps(flow, &blinded, learning.optimizer.name(), &mut drafts);
+            let Disturbed { rows: found, compared: pairs, disagreements: new } =
                 disturb::disturb(&bench, flow, disturbed.clone());
             convict::of_updates(flow, &found, &mut drafts);
-            let calculated = arithmetic::run(&bench, flow, &mut disturbed, &mut drafts);
-            checks.probed += calculated.probes;
-            disagreements.extend(calculated.disagreements);
+            let compared = compare::run(&bench, flow, &mut disturbed, &mut drafts);
+            checks.probed += compared.probes;
+            disagreements.extend(compared.disagreements);
             checks.blinded += blinded.steps;
             checks.probed += blinded.probes;
             checks.disturbed += found.len();
-            checks.compared += compared;
+            checks.compared += pairs;
             disagreements.extend(new);
             rows[stage] = found;
         }
@@ -260,7 +266,7 @@ fn verdicts(experiment: &Experiment, flows: &[Flow<'_>], findings: &[Finding]) -
     let units = judged.map(|unit| other(Kind::Unit, unit.name.clone(), format!("{:?}", unit.transfer)));
     let mut optimizers = vec![learning.optimizer.name().to_string()];
     if learning.propagates_targets() {
-        optimizers.push(arithmetic::inverse_optimizer_name(learning.targets().inverse_optimizer.name()));
+        optimizers.push(arithmetic::name_of_inverse(learning.targets().inverse_optimizer.name()));
     }
     let optimizers = optimizers.into_iter().map(|name| other(Kind::Optimizer, name, String::new()));
     let mut rows: Vec<Row> = forward.chain(back).chain(losses).chain(units).chain(optimizers).collect();

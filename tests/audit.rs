@@ -3,18 +3,34 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use rayon::prelude::*;
 use synlocal::audit::{Audit, Engine, Kind, Options, Subject, audit};
 use synlocal::kernels::Isa;
 use synlocal::lint::{Lint, Policy};
 use synlocal::network::Wiring;
 use synlocal::simulation::Experiment;
 
+#[path = "audit/circuits.rs"]
+mod circuits;
+#[path = "audit/planted.rs"]
+mod planted;
 #[path = "audit/random.rs"]
 mod random;
+
+/// Circuits that are drawn; some are not legal.
+const CANDIDATES: u64 = 620;
 
 fn examine(experiment: &Experiment, policy: Policy, subject: &dyn Subject) -> Audit {
     let options = Options { policy, run: true, pairs: 6, isa: Isa::best() };
     audit(experiment, &options, subject).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn experiment(text: &str, set: &[&str]) -> Experiment {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("circuit.ron");
+    fs::write(&file, text).unwrap();
+    let set: Vec<String> = set.iter().map(|set| set.to_string()).collect();
+    Experiment::load(&file, &set).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Names of the parts of a kind about which something is found.
@@ -23,35 +39,33 @@ fn found(audit: &Audit, lint: Lint, kind: Kind) -> BTreeSet<String> {
     findings.map(|finding| finding.part.name.clone()).collect()
 }
 
-#[test]
-fn data_flow_and_runs_agree_on_random_circuits_and_weight_transport_is_found_where_it_is() {
-    const CIRCUITS: usize = 500;
+/// Audits one random circuit, if it is legal: how many pairs of quantity and update were compared, and through how many
+/// feedback projections weights are transported.
+fn random_circuit(number: u64) -> Option<(usize, usize)> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("circuit.ron");
-    let (mut legal, mut compared, mut transported) = (0, 0, 0);
-    for number in 0.. {
-        assert!(number < 4 * CIRCUITS as u64, "only {legal} of {number} circuits are legal");
-        let text = random::circuit(number);
-        fs::write(&file, &text).unwrap();
-        let Ok(experiment) = Experiment::load(&file, &[]) else { continue };
-        let audit = examine(&experiment, Policy::default(), &Engine);
-        assert_eq!(audit.disagreements, [""; 0], "circuit {number}: {text}");
-        assert_eq!(found(&audit, Lint::UndeclaredAccess, Kind::Feedback), BTreeSet::new(), "{text}");
-        for lint in [Lint::UndeclaredAccess, Lint::NonLocalRead, Lint::ForeignWeights, Lint::OtherItems] {
-            let wrong: Vec<_> = audit.findings.iter().filter(|finding| finding.lint == lint).collect();
-            assert!(wrong.is_empty(), "circuit {number}: {text}\n{wrong:#?}");
-        }
-        let network = experiment.network();
-        let useful = network.feedback().iter().filter(|ends| network.needs_error(ends.to) && ends.map.has_weights());
-        let lent = useful.filter(|ends| ends.wiring == Wiring::Transported).map(|ends| ends.name.clone());
-        let lent: BTreeSet<String> = lent.collect();
-        assert_eq!(found(&audit, Lint::WeightTransport, Kind::Feedback), lent, "circuit {number}: {text}");
-        legal += 1;
-        compared += audit.checks.compared;
-        transported += lent.len();
-        if legal == CIRCUITS {
-            break;
-        }
+    let text = random::circuit(number);
+    fs::write(&file, &text).unwrap();
+    let experiment = Experiment::load(&file, &[]).ok()?;
+    let audit = examine(&experiment, Policy::default(), &Engine);
+    assert_eq!(audit.disagreements, [""; 0], "circuit {number}: {text}");
+    for lint in [Lint::UndeclaredAccess, Lint::NonLocalRead, Lint::ForeignWeights, Lint::OtherItems] {
+        let wrong: Vec<_> = audit.findings.iter().filter(|finding| finding.lint == lint).collect();
+        assert!(wrong.is_empty(), "circuit {number}: {text}\n{wrong:#?}");
     }
-    assert!(compared > 20 * CIRCUITS && transported > CIRCUITS / 4, "{compared} pairs, {transported} transported");
+    let network = experiment.network();
+    let useful = network.feedback().iter().filter(|ends| network.needs_error(ends.to) && ends.map.has_weights());
+    let lent = useful.filter(|ends| ends.wiring == Wiring::Transported).map(|ends| ends.name.clone());
+    let lent: BTreeSet<String> = lent.collect();
+    assert_eq!(found(&audit, Lint::WeightTransport, Kind::Feedback), lent, "circuit {number}: {text}");
+    Some((audit.checks.compared, lent.len()))
+}
+
+#[test]
+fn data_flow_and_runs_agree_on_500_random_circuits_and_weight_transport_is_found_where_it_is() {
+    let legal: Vec<(usize, usize)> = (0..CANDIDATES).into_par_iter().filter_map(random_circuit).collect();
+    assert!(legal.len() >= 500, "only {} of {CANDIDATES} circuits are legal", legal.len());
+    let compared: usize = legal.iter().map(|(compared, _)| compared).sum();
+    let transported = legal.iter().filter(|(_, transported)| *transported > 0).count();
+    assert!(compared > 20 * legal.len() && transported > legal.len() / 5, "{compared} pairs, {transported} circuits");
 }

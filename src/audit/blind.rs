@@ -74,6 +74,9 @@ impl Trio {
         let reads: BTreeSet<Place> = access.reads.iter().copied().collect();
         let writes: BTreeSet<Place> = access.writes.iter().copied().collect();
         let batch = dark.batch(bench, &reads);
+        for &place in &reads {
+            self.undeclared_write(flow, place, found);
+        }
         self.lend(&reads);
         bench.take(&mut self.blind, batch, step);
         bench.take(&mut self.real, bench.batch(), step);
@@ -154,17 +157,44 @@ impl Trio {
     /// Places that changed, though no step declares to write them.
     fn undeclared_writes(&mut self, flow: &Flow<'_>, found: &mut Blinded) {
         for place in self.places.clone() {
-            let (real, declared) = (self.real.state_mut().look(place), self.declared.state_mut().look(place));
-            let kept = real.iter().zip(&declared).all(|(one, other)| one.to_bits() == other.to_bits());
-            if kept && self.blind.state_mut().is_blind(place) {
-                continue;
+            self.undeclared_write(flow, place, found);
+            if !self.blind.state_mut().is_blind(place) {
+                self.darken([place].into_iter());
+                found.lies.push(Lie::write(flow, place));
             }
+        }
+    }
+
+    fn undeclared_write(&mut self, flow: &Flow<'_>, place: Place, found: &mut Blinded) {
+        let (real, declared) = (self.real.state_mut().look(place), self.declared.state_mut().look(place));
+        if real.iter().zip(&declared).any(|(one, other)| one.to_bits() != other.to_bits()) {
             self.declared.state_mut().copy(self.real.state_mut(), place);
-            self.darken([place].into_iter());
-            let Some(&last) = flow.steps.last() else { continue };
-            let what = in_words(place, flow.network);
-            let text = format!("{what} changed, though no step declares to write it there");
-            found.lies.push(Lie { step: last, place: Some(place), writes: true, text });
+            found.lies.push(Lie::write(flow, place));
+        }
+    }
+}
+
+impl Lie {
+    fn write(flow: &Flow<'_>, place: Place) -> Lie {
+        let text = format!("{} changed, though no step declares to write it there", in_words(place, flow.network));
+        Lie { step: flow.steps[0], place: Some(place), writes: true, text }
+    }
+
+    /// Finds the step that wrote, from `simulation` as it was at the start of the plan.
+    pub(super) fn locate(&mut self, bench: &Bench<'_>, flow: &Flow<'_>, mut simulation: Simulation) {
+        let Some(place) = self.place.filter(|_| self.writes) else { return };
+        for (&step, access) in flow.steps.iter().zip(&flow.access) {
+            let before = simulation.state_mut().look(place);
+            bench.take(&mut simulation, bench.batch(), step);
+            let after = simulation.state_mut().look(place);
+            let changed = before.iter().zip(&after).filter(|(one, other)| one.to_bits() != other.to_bits()).count();
+            if changed > 0 && !access.writes.contains(&place) {
+                self.step = step;
+                let (said, what) = (step_in_words(step, flow.network), in_words(place, flow.network));
+                self.text =
+                    format!("`{said}` changes {changed} values of the {what}, which it does not declare to write");
+                return;
+            }
         }
     }
 }

@@ -19,14 +19,12 @@ use crate::schedule::Step;
 pub(super) fn of_steps(flow: &Flow<'_>, blinded: &Blinded, optimizer: &str, drafts: &mut Drafts) {
     let network = flow.network;
     for Lie { step, place, writes, text } in &blinded.lies {
-        let what = place.map_or("something outside the state".to_string(), |place| in_words(place, network));
+        let what = place
+            .map_or("something outside the state".to_string(), |place| format!("the {}", in_words(place, network)));
         let verb = if *writes { "writes" } else { "reads" };
-        let message = format!("{verb} the {what} without declaring it");
-        let mut part = part_of(*step, network);
-        if let (true, Some(Place::FeedbackWeights(id))) = (*writes, place) {
-            part = Part { kind: Kind::Feedback, name: network.answer(*id).name.clone() };
-        }
-        let draft = Draft::new(Lint::UndeclaredAccess, part, message).reaching(reached_by(flow, *step));
+        let message = format!("{verb} {what} without declaring it");
+        let draft =
+            Draft::new(Lint::UndeclaredAccess, part_of(*step, network), message).reaching(reached_by(flow, *step));
         drafts.add(draft.known(Method::Interventional, text.clone()));
     }
     for Leak { step, lint, text } in &blinded.leaks {

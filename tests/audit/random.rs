@@ -16,7 +16,7 @@ struct Drawing {
 }
 
 /// An experiment file. Not all are legal.
-pub fn circuit(number: u64) -> String {
+pub(crate) fn circuit(number: u64) -> String {
     let mut rng = Stream::new(7).named("circuit").at(number).rng();
     match rng.below(6) {
         0 => chain(rng, "rule: Dtp", false),
