@@ -34,6 +34,9 @@ pub struct Summary {
     pub name: String,
     /// Digest of the experiment.
     pub experiment: String,
+    /// What an audit of its plan said when the run began, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<String>,
     /// Seed of weights, order and views.
     pub seed: u64,
     /// Worker threads.
