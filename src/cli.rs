@@ -1,5 +1,6 @@
 //! The command line: words in, words and files out. Everything else is the library's.
 
+mod audit;
 mod distances;
 mod evaluate;
 mod plan;
@@ -48,6 +49,8 @@ enum Command {
     Speed(speed::SpeedArgs),
     /// Check that a circuit and this machine keep what theory promises.
     Verify(verify::VerifyArgs),
+    /// Judge whether each weight of a circuit changes only by what its synapse can see.
+    Audit(audit::AuditArgs),
 }
 
 /// Arguments that every command on an experiment file has.
@@ -123,6 +126,7 @@ pub fn run() -> ExitCode {
         Command::Plan(args) => args.run(),
         Command::Speed(args) => args.run(),
         Command::Verify(args) => args.run(),
+        Command::Audit(args) => args.run(),
     };
     match outcome {
         Ok(Ending::Done) => ExitCode::SUCCESS,

@@ -41,6 +41,14 @@ pub enum Error {
         /// What to change.
         remedy: String,
     },
+    /// A circuit that breaks what its own experiment denies.
+    #[error("{}; {}", printable(problem), printable(remedy))]
+    Denied {
+        /// What it breaks, and where.
+        problem: String,
+        /// Where to read on, and what to change.
+        remedy: String,
+    },
     /// What a watcher of progress answers that wants no more: no failure, but an end.
     #[error("stopped on request")]
     Stopped,

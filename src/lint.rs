@@ -95,8 +95,8 @@ pub enum Preset {
 macro_rules! lints {
     ($($(#[$doc:meta])* $lint:ident $name:literal $constraint:ident $paper:ident $strict:ident;)*) => {
         /// What an audit looks for.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(into = "String")]
         pub enum Lint {
             $($(#[$doc])* $lint,)*
         }
@@ -202,6 +202,12 @@ impl Lint {
             Fault::new("", format!("there is no lint `{name}`"), did_you_mean(name, names))
         })
     }
+
+    /// What it says, in one sentence: the first of its page.
+    pub fn sentence(self) -> String {
+        let paragraph = self.page().split("\n\n").nth(1).unwrap_or_default();
+        paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
 }
 
 impl fmt::Display for Lint {
@@ -216,13 +222,6 @@ impl From<Lint> for String {
     }
 }
 
-impl TryFrom<String> for Lint {
-    type Error = String;
-    fn try_from(name: String) -> Result<Lint, String> {
-        Lint::named(&name).map_err(|fault| format!("{}; {}", fault.problem, fault.remedy))
-    }
-}
-
 /// What an audit holds against a circuit: an experiment's `audit` field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -231,8 +230,8 @@ pub struct Policy {
     pub preset: Preset,
     /// Most items that the top layer may remember, and most images back.
     pub memory: usize,
-    /// Levels of single lints, by name.
-    pub levels: BTreeMap<Lint, Level>,
+    /// Levels of single lints, by name; a name that is no lint's is a fault.
+    pub levels: BTreeMap<String, Level>,
 }
 
 impl Default for Policy {
@@ -244,6 +243,17 @@ impl Default for Policy {
 impl Policy {
     /// How much a lint matters.
     pub fn level(&self, lint: Lint) -> Level {
-        self.levels.get(&lint).copied().unwrap_or(lint.level(self.preset))
+        self.levels.get(lint.name()).copied().unwrap_or(lint.level(self.preset))
+    }
+
+    /// The faults of names and numbers; their places are fields.
+    pub fn faults(&self) -> Vec<Fault> {
+        let unknown = |name: &String| Some(Lint::named(name).err()?.within(&format!("levels[{name:?}]")));
+        let mut faults: Vec<Fault> = self.levels.keys().filter_map(unknown).collect();
+        if self.memory == 0 {
+            let problem = "a top layer that may remember nothing has nothing to compare an embedding with";
+            faults.push(Fault::new("memory", problem, "use 1 or more, such as 8"));
+        }
+        faults
     }
 }

@@ -1,5 +1,7 @@
 //! Results for people and machines: the summary of a run, the figures of a speed measurement, and their tables.
 
+mod audit;
+mod audit_page;
 mod distances;
 mod instruments;
 mod ladder;
@@ -8,6 +10,8 @@ mod speed;
 
 use std::fmt;
 
+pub use audit::{audit_text, explanation, lint_table};
+pub use audit_page::audit_page;
 pub use distances::DistanceReport;
 pub use ladder::ladder_table;
 
@@ -30,6 +34,9 @@ pub struct Summary {
     pub name: String,
     /// Digest of the experiment.
     pub experiment: String,
+    /// What an audit of its plan said when the run began, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<String>,
     /// Seed of weights, order and views.
     pub seed: u64,
     /// Worker threads.

@@ -41,6 +41,7 @@ pub use floors::Floors;
 use metrics::Metrics;
 use panel::Panel;
 
+use crate::audit::{Audit, Finding, read};
 use crate::error::{Error, Result};
 use crate::evaluate::{Features, read_out, read_out_unit};
 use crate::instruments::Recording;
@@ -132,13 +133,17 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts a run of `experiment`, called `name` in its results, in the folder `out`.
+    /// Starts a run of `experiment`, called `name` in its results, in the folder `out`. Its plan is audited first.
     ///
     /// # Errors
-    /// The folder holds a run that may not be replaced or files that are not a run's; the data set cannot be loaded.
+    /// The circuit breaks what its own experiment denies; the folder holds a run that may not be replaced or files that are not a run's; the data set cannot be loaded.
     pub fn start(experiment: Experiment, name: &str, out: &Path, options: &Options) -> Result<Session> {
         let isa = options.isa.map_or_else(Isa::from_environment, Ok)?;
         RunDirectory::check(out, options.force)?;
+        let audit = read(&experiment, &experiment.policy().cloned().unwrap_or_default())?;
+        if experiment.policy().is_some() {
+            refuse_denied(&audit, name)?;
+        }
         let folders = Folders::of(&experiment, &options.data)?;
         let data = experiment.load_data(&folders)?;
         let manifest = Manifest {
@@ -149,6 +154,7 @@ impl Session {
             folders: folders.absolute()?,
             dataset: data.digest(),
             isa: isa.to_string(),
+            audit: Some(audit.summary()),
         };
         let directory = RunDirectory::create(out, experiment.text(), &manifest, options.force)?;
         Ok(Session { directory, experiment, manifest, data, isa, known: options.floors.clone() })
@@ -181,6 +187,11 @@ impl Session {
     /// What the run follows.
     pub fn experiment(&self) -> &Experiment {
         &self.experiment
+    }
+
+    /// What the audit of the plan said when the run began, in one line; none if the run began before there were audits.
+    pub fn audit(&self) -> Option<&str> {
+        self.manifest.audit.as_deref()
     }
 
     /// The run's files.
@@ -300,6 +311,7 @@ impl Session {
             version: env!("CARGO_PKG_VERSION").to_string(),
             name: self.manifest.name.clone(),
             experiment: self.manifest.experiment.clone(),
+            audit: self.manifest.audit.clone(),
             seed: training.seed,
             threads: rayon::current_num_threads(),
             isa: self.isa.to_string(),
@@ -329,6 +341,24 @@ impl Session {
         write_json(&self.directory.summary(), &summary)?;
         Ok(summary)
     }
+}
+
+/// Denied findings that an error names.
+const NAMED: usize = 3;
+
+/// An error if there are findings that the experiment denies.
+fn refuse_denied(audit: &Audit, name: &str) -> Result<()> {
+    let denied: Vec<&Finding> = audit.findings.iter().filter(|finding| finding.is_denied()).collect();
+    if denied.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> =
+        denied.iter().take(NAMED).map(|found| format!("{} at {}", found.lint, found.part.name)).collect();
+    let more = if denied.len() > NAMED { format!(" and {} more", denied.len() - NAMED) } else { String::new() };
+    Err(Error::Denied {
+        problem: format!("the circuit of {name} breaks what its audit field denies: {}{more}", named.join(", ")),
+        remedy: format!("see `synlocal audit` of {name}, then change the circuit, or the levels of its audit field"),
+    })
 }
 
 /// Brings the run of `experiment` in the folder `out` to its end, from wherever it stands: starts it, goes on with it,

@@ -51,8 +51,11 @@ fn own_bench() -> Bench {
 #[test]
 fn a_supervised_encoder_is_the_same_circuit_taught_classes_through_and_through() {
     let bench = own_bench();
-    let experiment = Experiment::load(&bench.path("circuit.ron"), &[]).unwrap();
+    let strict = "audit=(preset: Strict)".to_string();
+    let experiment = Experiment::load(&bench.path("circuit.ron"), &[strict]).unwrap();
     let taught = supervised(&experiment, 10, None).unwrap();
+    // It is meant to be what the experiment denies.
+    assert_eq!(taught.policy(), None);
     let (own, network) = (experiment.network(), taught.network());
     for name in ["retina", "v1", "v2"] {
         let unit = |of: &synlocal::network::Network| of.unit(of.find(name).unwrap()).clone();

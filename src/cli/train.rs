@@ -56,7 +56,9 @@ impl TrainArgs {
         let experiment = self.experiment.load(file)?;
         let name = name_of(file);
         let out = self.out.clone().unwrap_or_else(|| default_out(&name, experiment.training().seed));
-        Session::start(experiment, &name, &out, options)
+        let session = Session::start(experiment, &name, &out, options)?;
+        session.audit().into_iter().for_each(warn);
+        Ok(session)
     }
 
     fn resume(&self, run: &Path, options: &Options) -> Result<Session> {

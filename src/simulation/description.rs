@@ -10,6 +10,7 @@ use crate::data::{Source, Views};
 use crate::document::{Document, Doubts, Report, Survey};
 use crate::error::Result;
 use crate::fault::{Fault, did_you_mean};
+use crate::lint::Policy;
 use crate::network::{Network, NetworkSource, NetworkSpec, Opened, Teaching, UnitId, Wiring};
 
 /// What an experiment file holds.
@@ -30,6 +31,8 @@ pub(super) struct Description {
     pub(super) published: Option<Published>,
     #[serde(default)]
     pub(super) instruments: Option<Instruments>,
+    #[serde(default)]
+    pub(super) audit: Option<Policy>,
 }
 
 /// An experiment without faults.
@@ -96,6 +99,7 @@ impl Description {
         faults.extend(Training::pairs_fault(self.training.pairs));
         let published = self.published.as_ref().map_or_else(Vec::new, Published::faults);
         faults.extend(within("published", published));
+        faults.extend(within("audit", self.audit.as_ref().map_or_else(Vec::new, Policy::faults)));
         faults.extend(self.instruments.and_then(Instruments::fault));
         faults.retain(|fault| !doubts.touch(&fault.place));
         faults

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::kernels::Isa;
 use crate::learning::Rule;
+use crate::lint::Policy;
 use crate::loss::Loss;
 use crate::network::{Block, Network, NetworkSpec, Teaching, UnitId, Wiring};
 use crate::optimizer::Optimizer;
@@ -291,6 +292,11 @@ impl Experiment {
     /// The instruments, if it has any.
     pub fn instruments(&self) -> Option<Instruments> {
         self.description.instruments
+    }
+
+    /// What its own file holds against the circuit, if it asks for an audit.
+    pub fn policy(&self) -> Option<&Policy> {
+        self.description.audit.as_ref()
     }
 
     /// The unit that is read out.

@@ -27,6 +27,9 @@ pub struct Manifest {
     pub dataset: String,
     /// Instruction set of the kernels: another one rounds otherwise.
     pub isa: String,
+    /// What an audit of its plan said when it began, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<String>,
 }
 
 /// An open run directory; the lock on it is held until it is dropped.

@@ -178,6 +178,7 @@ pub fn supervised(experiment: &Experiment, classes: usize, optimizer: Option<&st
         "learning.targets=None".to_string(),
         "network.feedback=[]".to_string(),
         "published=None".to_string(),
+        "audit=None".to_string(),
         format!("readout.unit={:?}", network.unit(experiment.readout_unit()).name),
         format!("training.epochs={epochs}"),
         "training.seed=1".to_string(),

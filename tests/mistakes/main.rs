@@ -39,6 +39,7 @@ const EXPERIMENT: &str = r#"Experiment(
     views: Deform(affine: 0.5, flip: 0.5),
     training: (pairs: 8, epochs: 3),
     readout: (unit: "v2", epochs: 2, rate: 1e-3),
+    audit: (preset: Strict, memory: 4, levels: {"labels": Deny, "weight-sharing": Allow}),
 )"#;
 
 struct Bench {

@@ -217,3 +217,21 @@ fn control_characters_are_shown_escaped() {
     let error = synlocal::document::Document::read(std::path::Path::new("no\u{1b}such.ron")).expect_err("no such file");
     assert!(error.to_string().starts_with(r"no\u{1b}such.ron: "), "{error}");
 }
+
+#[test]
+fn names_of_lints_and_presets_are_checked() {
+    let experiment = changed(
+        &inline(NETWORK),
+        &[("preset: Strict, memory: 4", "preset: Strikt, memory: 0"), ("\"labels\": Deny", "\"label\": Deni")],
+    );
+    let line = experiment.lines().count() - 1;
+    let expected = [
+        format!("experiment.ron:{line}:21 there is no preset `Strikt`"),
+        format!(
+            "experiment.ron:{line}:37 a top layer that may remember nothing has nothing to compare an embedding with"
+        ),
+        format!("experiment.ron:{line}:49 there is no lint `label`"),
+        format!("experiment.ron:{line}:58 there is no level `Deni`"),
+    ];
+    expect(&experiment, None, &expected.each_ref().map(String::as_str));
+}
