@@ -2,10 +2,11 @@
 //! depend on what is shown.
 
 use super::subject::{Hand, Subject};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Isa;
 use crate::loss::{Comparison, Criterion};
 use crate::network::Network;
+use crate::number::Traced;
 use crate::rng::Stream;
 use crate::schedule::Step;
 use crate::simulation::{Batch, Experiment, Learning, Simulation};
@@ -23,6 +24,13 @@ pub(super) struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     pub(super) fn new(experiment: &'a Experiment, subject: &'a dyn Subject, isa: Isa, pairs: usize) -> Result<Self> {
+        if !(2..=Traced::ITEMS).contains(&pairs) {
+            let problem = format!("{pairs} pairs cannot be followed item by item");
+            return Err(Error::usage(
+                problem,
+                format!("use --pairs 2 to {}: what is local is so for any", Traced::ITEMS),
+            ));
+        }
         experiment.check_memory(pairs)?;
         let image = experiment.input_shape().len();
         let mut rng = Stream::new(experiment.training().seed).named("audit").rng();

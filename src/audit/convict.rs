@@ -1,7 +1,7 @@
 //! From what moved in a run to findings: what a step hid, what one neuron or item moved that was not its own, and what a
 //! disturbed quantity moved that no synapse could have heard of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::blind::{Blinded, Lie};
 use super::disturb::{Row, percent};
@@ -54,25 +54,30 @@ fn reached_by(flow: &Flow<'_>, step: Step) -> BTreeSet<Place> {
 
 /// Findings from quantities that were disturbed in whole updates.
 pub(super) fn of_updates(flow: &Flow<'_>, rows: &[Row], drafts: &mut Drafts) {
+    let (network, loss) = (flow.network, structure::loss_part(flow));
     for row in rows {
+        let what = in_words(row.place, network);
+        // What one quantity moves under one name at one part is one finding.
+        let mut charges: BTreeMap<(Lint, Part), Vec<(Place, f64)>> = BTreeMap::new();
         for (&update, &size) in &row.moved {
-            let (true, Some(heard)) =
-                (!row.early || matches!(update, Place::FeedbackChange(_)), Heard::of(flow, update))
-            else {
-                continue;
-            };
-            if heard.allows(row.place) {
+            // Before the comparison all that is perceived moves what inverses learn, and so the rest.
+            if row.early && !matches!(update, Place::FeedbackChange(_)) {
                 continue;
             }
-            let network = flow.network;
-            let (lint, part) = heard.charge(row.place, update, &structure::loss_part(flow));
-            let (what, name) = (in_words(row.place, network), name_of(update, network));
-            let text = format!("disturbing the {what} moves the change of {name} by {}", percent(size));
+            let Some(heard) = Heard::of(flow, update) else { continue };
+            if !heard.allows(row.place) {
+                charges.entry(heard.charge(row.place, update, &loss)).or_default().push((update, size));
+            }
+        }
+        for ((lint, part), moved) in charges {
+            let one = |(update, size): &(Place, f64)| format!("{} by {}", name_of(*update, network), percent(*size));
+            let names: Vec<String> = moved.iter().map(one).collect();
+            let text = format!("disturbing the {what} moves what is asked of {}", names.join(", "));
             if drafts.support(lint, &part, Method::Interventional, text.clone()) {
                 continue;
             }
-            let message = format!("the {what} move what it learns, though they are at neither of its ends");
-            let draft = Draft::new(lint, part, message).reaching([update]);
+            let message = format!("the {what} moves what is learned, though it is at neither end of the synapses");
+            let draft = Draft::new(lint, part, message).reaching(moved.iter().map(|(update, _)| *update));
             drafts.add(draft.known(Method::Interventional, text));
         }
     }

@@ -135,7 +135,7 @@ fn waits(flow: &Flow<'_>, drafts: &mut Drafts) {
             let way = flow.sources(update).into_iter().map(|(_, path)| path).max_by_key(Vec::len).unwrap_or_default();
             let path = way.iter().map(|&step| step_in_words(flow.steps[step], network)).collect();
             let part = Part { kind: Kind::Feedforward, name: name.clone() };
-            let evidence = format!("the error that {name} learns from passes {} other units", others.len());
+            let evidence = format!("the error that {name} learns from comes through {}", others.join(", "));
             drafts.add(
                 Draft::new(Lint::UpdateLocking, part, message)
                     .along(path)
