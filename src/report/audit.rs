@@ -151,30 +151,31 @@ fn in_brief(findings: &[&Finding]) -> String {
     lines.join("\n")
 }
 
-/// Figures that are no findings: angles, memories, breaches, how much was checked.
+/// What is told beside findings: figures, fences, how much was checked.
 fn measured(audit: &Audit) -> String {
-    let mut lines = Vec::new();
-    for angle in &audit.angles {
-        let [first, last] = angle.degrees;
-        let same = if angle.same_updates { ", the very same updates" } else { "" };
-        let words =
-            format!("{} to {}: {first:.1} degrees at first, {last:.1} later{same}", angle.feedback, angle.partner);
-        lines.push(wrapped("angle of ", &words));
-    }
-    for memory in &audit.memories {
-        let ahead = if memory.ahead > 0 { format!(", {} images ahead", memory.ahead) } else { String::new() };
-        let words = format!("{}: {} embeddings, {} images back{ahead}", memory.head, memory.items, memory.back);
-        lines.push(wrapped("memory of ", &words));
-    }
-    for breach in &audit.breaches {
-        lines.push(wrapped("breach: ", &format!("{} goes through {}", breach.feedback, breach.name)));
-    }
+    let mut lines: Vec<String> = figures(audit).iter().map(|figure| wrapped("", figure)).collect();
     if !audit.fences.is_empty() {
         let forbidden: Vec<&str> = audit.fences.iter().map(|fence| fence.forbids).collect();
         lines.push(wrapped("the compiler keeps a rule from: ", &forbidden.join("; ")));
     }
     lines.push(checked(audit));
     lines.join("\n")
+}
+
+/// Figures that are no findings: angles, memories, breaches.
+pub(super) fn figures(audit: &Audit) -> Vec<String> {
+    let angles = audit.angles.iter().map(|angle| {
+        let [first, last] = angle.degrees;
+        let same = if angle.same_updates { ", by the very same updates" } else { "" };
+        format!("angle of {} to {}: {first:.1}° at first, {last:.1}° later{same}", angle.feedback, angle.partner)
+    });
+    let memories = audit.memories.iter().map(|memory| {
+        let ahead = if memory.ahead > 0 { format!(", {} images ahead", memory.ahead) } else { String::new() };
+        format!("memory of {}: {} embeddings, {} images back{ahead}", memory.head, memory.items, memory.back)
+    });
+    let breaches =
+        audit.breaches.iter().map(|breach| format!("breach: {} goes through {}", breach.feedback, breach.name));
+    angles.chain(memories).chain(breaches).collect()
 }
 
 /// How much was checked.

@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use pulldown_cmark::{Parser, html};
 
-use super::audit::{cell, checked, explanation, guarded, method_in_words, part_in_words, policy_in_words};
+use super::audit::{cell, checked, explanation, figures, guarded, method_in_words, part_in_words, policy_in_words};
 use crate::audit::{Audit, Finding, Source, Verdict};
 use crate::error::printable;
 use crate::lint::{Constraint, Level, Lint};
@@ -200,29 +200,8 @@ fn updates(page: &mut String, audit: &Audit) {
 fn checks(page: &mut String, audit: &Audit) {
     let _ = writeln!(page, "<section><h2>What was checked</h2>\n<p>{}.</p>", escape(&checked(audit)));
     page.push_str("<ul>\n");
-    for angle in &audit.angles {
-        let [first, last] = angle.degrees;
-        let same = if angle.same_updates { ", by the very same updates" } else { "" };
-        let _ = writeln!(
-            page,
-            "<li>angle of {} to {}: {first:.1}° at first, {last:.1}° later{same}</li>",
-            escape(&angle.feedback),
-            escape(&angle.partner)
-        );
-    }
-    for memory in &audit.memories {
-        let _ = writeln!(
-            page,
-            "<li>memory of {}: {} embeddings, {} images back, {} images ahead</li>",
-            escape(&memory.head),
-            memory.items,
-            memory.back,
-            memory.ahead
-        );
-    }
-    for breach in &audit.breaches {
-        let _ =
-            writeln!(page, "<li>breach: {} goes through <code>{}</code></li>", escape(&breach.feedback), breach.name);
+    for figure in figures(audit) {
+        let _ = writeln!(page, "<li>{}</li>", escape(&figure));
     }
     page.push_str("</ul>\n");
     if !audit.fences.is_empty() {
