@@ -244,7 +244,8 @@ impl Audit {
     pub fn summary(&self) -> String {
         let count = |level: Level| self.findings.iter().filter(|finding| finding.level == level).count();
         let (denied, warned, allowed) = (count(Level::Deny), count(Level::Warn), count(Level::Allow));
-        let others = format!("{warned} warnings, {allowed} allowed findings");
+        let many = |count: usize, what: &str| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
+        let others = format!("{}, {}", many(warned, "warning"), many(allowed, "allowed finding"));
         if !self.disagreements.is_empty() {
             return format!("audit: the evidence contradicts itself in {} places", self.disagreements.len());
         }
@@ -259,8 +260,9 @@ impl Audit {
             }
         }
         format!(
-            "audit ({:?}): does not pass, {denied} denied findings break {}; {others}",
+            "audit ({:?}): does not pass, {} against {}; {others}",
             self.policy.preset,
+            many(denied, "denied finding"),
             broken.join(" ")
         )
     }
