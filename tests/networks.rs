@@ -38,7 +38,7 @@ fn load(file: &Path) -> Experiment {
 #[test]
 fn every_experiment_loads_plans_and_makes_one_step() {
     let files = experiments(&folder());
-    assert!(files.len() >= 45, "{} experiments", files.len());
+    assert!(files.len() >= 48, "{} experiments", files.len());
     for file in files {
         let experiment = load(&file);
         let mut simulation = experiment.simulation_for(Isa::best(), 6);

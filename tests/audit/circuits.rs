@@ -161,6 +161,7 @@ fn local_circuits_pass_strictly() {
     for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let experiment = Experiment::load(&file, &[]).unwrap_or_else(|error| panic!("{error}"));
         let policy = Policy { preset: Preset::Strict, ..Policy::default() };
+        assert_eq!(experiment.policy(), Some(&policy), "{}", file.display());
         let audit = examine(&experiment, policy.clone(), &Engine);
         assert!(audit.clean, "{}: {:#?}", file.display(), audit.findings);
         assert!(audit.findings.iter().all(|finding| finding.level < Level::Deny));
