@@ -1,7 +1,6 @@
 //! The audit: does each weight of a circuit change only by what its synapse can see?
 //!
-//! It judges the plan that runs, never what a rule says of itself, and it has three kinds of evidence that know nothing
-//! of each other. *Static*: what the plan's steps declare to read and write is held against the law of each verb and
+//! It judges the plan that runs, never what a rule says of itself, and it has three kinds of evidence. *Static*: what the plan's steps declare to read and write is held against the law of each verb and
 //! followed to its ends; the arithmetic of loss and optimiser is followed by running it on numbers that remember what
 //! was done to them. *Interventional*: before each step everything that it does not declare to read is filled with what
 //! is no number; one item, neuron or weight is disturbed inside a step; one quantity is disturbed in a whole update.
@@ -75,7 +74,7 @@ pub fn read(experiment: &Experiment, policy: &Policy) -> Result<Audit> {
 /// Audits the circuit of `experiment` under the engine `subject`.
 ///
 /// # Errors
-/// There is no room in memory for a batch.
+/// There is no room in memory for a batch, or the circuit loses its numbers within a few updates.
 pub fn audit(experiment: &Experiment, options: &Options, subject: &dyn Subject) -> Result<Audit> {
     let network = experiment.network();
     let learning = experiment.learning();
@@ -94,7 +93,7 @@ pub fn audit(experiment: &Experiment, options: &Options, subject: &dyn Subject) 
     if options.run {
         let bench = Bench::new(experiment, subject, options.isa, options.pairs)?;
         let start = bench.simulation();
-        angles = symmetry::measure(&bench, &flows, start.clone(), &mut drafts);
+        angles = symmetry::measure(&bench, &flows, start.clone(), &mut drafts)?;
         let mut trio = Trio::new(start.clone());
         let mut disturbed = start;
         for (stage, flow) in flows.iter().enumerate() {
@@ -105,7 +104,7 @@ pub fn audit(experiment: &Experiment, options: &Options, subject: &dyn Subject) 
                 lie.locate(&bench, flow, disturbed.clone());
             }
             convict::of_steps(flow, &blinded, learning.optimizer.name(), &mut drafts);
-            let Disturbed { rows: found, compared: pairs, disagreements: new } =
+            let Disturbed { rows: found, compared: pairs, untested, disagreements: new } =
                 disturb::disturb(&bench, flow, disturbed.clone());
             convict::of_updates(flow, &found, &mut drafts);
             let compared = compare::run(&bench, flow, &mut disturbed, &mut drafts);
@@ -115,6 +114,7 @@ pub fn audit(experiment: &Experiment, options: &Options, subject: &dyn Subject) 
             checks.probed += blinded.probes;
             checks.disturbed += found.len();
             checks.compared += pairs;
+            checks.untested += untested;
             disagreements.extend(new);
             rows[stage] = found;
         }

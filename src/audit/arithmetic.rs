@@ -11,10 +11,14 @@ use crate::locality::{Place, View};
 use crate::loss::Criterion;
 use crate::number::{Operation, Operations};
 use crate::schedule::Step;
+use crate::shape::Shape;
 use crate::simulation::{Experiment, Learning};
 
 /// Items of the batches that are traced: enough to tell a few stored ones from all.
 const TRACED: usize = 12;
+
+/// Channels of a head at most while it is traced.
+const SLIM: usize = 16;
 
 /// Reads the arithmetic of a stage's losses and optimisers.
 pub(super) fn read(
@@ -26,13 +30,15 @@ pub(super) fn read(
 ) -> Vec<Remembered> {
     let mut memories = Vec::new();
     let (network, learning) = (flow.network, experiment.learning());
-    let classes: Vec<u8> = (0..TRACED).map(|item| item as u8 % 2).collect();
     for (index, &step) in flow.steps.iter().enumerate() {
         let Step::Compare { unit, .. } = step else { continue };
         let (part, head) = (part_of(step, network), network.unit(unit));
+        // What is done to numbers does not depend on how many channels there are.
+        let shape = Shape { channels: head.shape.channels.min(SLIM), ..head.shape };
+        let classes: Vec<u8> = (0..TRACED).map(|item| (item % shape.len().min(256)) as u8).collect();
         let mut done = Operations::default();
         let mut labels = false;
-        for set in Set::all(loss, head.shape, TRACED, &classes) {
+        for set in Set::all(loss, shape, TRACED, &classes) {
             for error in set.trace(loss) {
                 done |= error.operations();
                 labels |= error.sources().labels;

@@ -11,6 +11,9 @@ use crate::rng::Stream;
 use crate::schedule::Step;
 use crate::simulation::{Batch, Experiment, Learning, Simulation};
 
+/// States that are kept at once: at the start, three that are blinded, one that is disturbed and its copy.
+const COPIES: u128 = 6;
+
 /// What every part of an audit stands on.
 pub(super) struct Bench<'a> {
     pub experiment: &'a Experiment,
@@ -31,7 +34,7 @@ impl<'a> Bench<'a> {
                 format!("use --pairs 2 to {}: what is local is so for any", Traced::ITEMS),
             ));
         }
-        experiment.check_memory(pairs)?;
+        experiment.check_memory_of(COPIES, pairs)?;
         let image = experiment.input_shape().len();
         let mut rng = Stream::new(experiment.training().seed).named("audit").rng();
         let mut images = || (0..pairs * image).map(|_| rng.uniform()).collect::<Vec<f32>>();

@@ -33,6 +33,9 @@ pub(super) fn of_steps(flow: &Flow<'_>, blinded: &Blinded, optimizer: &str, draf
             step => part_of(*step, network),
         };
         let message = match lint {
+            Lint::Normalisation if !matches!(step, Step::Fire(..)) => {
+                "what comes through is not proportional to what goes in"
+            }
             Lint::Normalisation => "the activity of one neuron depends on others beyond its pooling window",
             Lint::BatchStatistics => "the activity of one item depends on other items of the batch",
             Lint::OtherItems => "a signal of one item depends on other items of the batch",
@@ -93,6 +96,8 @@ struct Heard<'a> {
     ways: BTreeSet<FeedbackId>,
     /// Forward weights through which an inverse's probes pass.
     probed: Option<ProjectionId>,
+    /// The units whose stored embeddings the heads among these compare with.
+    memories: BTreeSet<UnitId>,
     /// The views from which it learns, as they lie in memory.
     views: BTreeSet<View>,
 }
@@ -108,6 +113,7 @@ impl Heard<'_> {
                 told: BTreeSet::from([ends.to]),
                 ways: BTreeSet::from([id]),
                 probed: Some(ends.partner),
+                memories: BTreeSet::new(),
                 views: BTreeSet::from([View::Stored, View::Current]),
             });
         }
@@ -130,7 +136,12 @@ impl Heard<'_> {
                 }));
             }
         }
-        Some(Heard { network, pre: ends.from, told, ways, probed: None, views })
+        let memories = flow.steps.iter().filter_map(|step| match *step {
+            Step::Compare { unit, memory, .. } => told.contains(&unit).then_some(memory),
+            _ => None,
+        });
+        let memories = memories.collect();
+        Some(Heard { network, pre: ends.from, told, ways, probed: None, memories, views })
     }
 
     /// Whether something may reach the update.
@@ -139,7 +150,7 @@ impl Heard<'_> {
             Place::Activity(unit, view) => {
                 (unit == self.pre || self.told.contains(&unit)) && self.views.contains(&view)
             }
-            Place::Memory(_) => true,
+            Place::Memory(unit) => self.memories.contains(&unit),
             Place::FeedbackWeights(id) => self.ways.contains(&id),
             Place::Weights(id) => self.probed == Some(id),
             _ => false,

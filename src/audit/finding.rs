@@ -182,6 +182,9 @@ pub struct Checks {
     pub disturbed: usize,
     /// Pairs of a disturbed quantity and an update on which data flow and run had to agree.
     pub compared: usize,
+    /// Pairs among them of which data flow knows a way that no event took on the images shown: nothing is known of them
+    /// from a run.
+    pub untested: usize,
     /// Single neurons and items that were disturbed inside a step.
     pub probed: usize,
     /// Pairs of views in a batch.

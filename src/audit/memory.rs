@@ -14,6 +14,9 @@ use crate::shape::Shape;
 /// Embeddings that tell of memory: what a loss remembers does not depend on how many units a head has.
 const SHAPE: Shape = Shape::new(16, 1, 1);
 
+/// Most items of a batch that is measured.
+const MEASURED: usize = 512;
+
 /// What a head must remember to compute the error of one item, in batches of `pairs`.
 pub(super) fn remember(loss: &dyn Criterion, head: &str, pairs: usize) -> Remembered {
     let head = head.to_string();
@@ -40,38 +43,34 @@ pub(super) fn remember(loss: &dyn Criterion, head: &str, pairs: usize) -> Rememb
     Remembered { head, items: most, back, ahead }
 }
 
-/// The same where more items are needed than can be traced: embeddings of a whole batch are replaced, from one end and
-/// from the other, until the error of the item in the middle moves.
+/// The same where more items are needed than can be traced: embeddings of a whole batch are replaced, from one end on,
+/// until the error of the item at the other end moves. In the largest batches what is needed of one of [`MEASURED`] is
+/// taken to grow with it, if that is all.
 fn measure(loss: &dyn Criterion, head: String, pairs: usize) -> Remembered {
-    let middle = pairs / 2;
-    let sets = Set::all(loss, SHAPE, pairs, &vec![0; pairs]);
-    let error = |set: &Set| set.errors(loss)[middle * SHAPE.len()..][..SHAPE.len()].to_vec();
-    let moves = |first: usize, last: usize| {
+    let measured = pairs.min(MEASURED);
+    let sets = Set::all(loss, SHAPE, measured, &vec![0; measured]);
+    let error = |set: &Set, item: usize| set.errors(loss)[item * SHAPE.len()..][..SHAPE.len()].to_vec();
+    let moves = |item: usize, first: usize, last: usize| {
         sets.iter().any(|set| {
             let mut other = set.clone();
             (first..last).for_each(|item| other.replace(item, true));
-            error(&other) != error(set)
+            error(&other, item) != error(set, item)
         })
     };
-    // The most items that can be replaced before the error moves.
-    let free = |most: usize, moves: &dyn Fn(usize) -> bool| {
-        let (mut low, mut high) = (0, most);
+    // How far from an end the first item stands whose embedding the error at the other end needs.
+    let free = |moves: &dyn Fn(usize) -> bool| {
+        let (mut low, mut high) = (0, measured - 1);
         while low < high {
             let count = (low + high).div_ceil(2);
             if moves(count) { high = count - 1 } else { low = count }
         }
         low
     };
-    let later = pairs - 1 - middle;
-    let back = middle - free(middle, &|count| moves(0, count));
-    let ahead = later - free(later, &|count| moves(pairs - count, pairs));
-    match (back == middle, ahead == later) {
-        // The item in the middle has none further on either side: others have more.
-        (true, true) => Remembered { head, items: pairs, back: pairs - 1, ahead: pairs - 1 },
-        (true, false) => Remembered { head, items: pairs, back: pairs - 1, ahead },
-        (false, true) => Remembered { head, items: pairs, back, ahead: pairs - 1 },
-        (false, false) => Remembered { head, items: back + ahead + 1, back, ahead },
-    }
+    let last = measured - 1;
+    let whole = |reach: usize| if reach == last { pairs - 1 } else { reach };
+    let back = whole(last - free(&|count| moves(last, 0, count)));
+    let ahead = whole(last - free(&|count| moves(0, measured - count, measured)));
+    Remembered { head, items: pairs.min(back.max(ahead) + 1), back, ahead }
 }
 
 /// What is wrong with what a head must remember.

@@ -50,9 +50,28 @@ impl Probe<'_> {
         let network = self.flow.network;
         match self.step {
             Step::Compare { .. } | Step::Store(_) => {}
-            Step::Learn(id, view, _) => self.synapses(simulation, lend, id, view, &mut leaks),
-            Step::Apply(id) => self.weight(simulation, lend, id, &mut leaks),
-            Step::LearnInverse(..) | Step::ApplyInverse(_) => {}
+            Step::Learn(id, view, _) => {
+                self.synapses(simulation, lend, id, view, &mut leaks);
+                let ends = network.projection(id);
+                self.others(simulation, lend, ends.from, Place::Packet(ends.to, view), &mut leaks);
+            }
+            Step::LearnInverse(id, _) => {
+                self.others(simulation, lend, network.answer(id).from, Place::Reconstruction(id), &mut leaks);
+            }
+            Step::Apply(id) => self.weight(simulation, lend, Place::Change(id), &mut leaks),
+            Step::ApplyInverse(id) => self.weight(simulation, lend, Place::FeedbackChange(id), &mut leaks),
+            Step::Drive(id, view, _) => {
+                self.item(simulation, lend, &mut leaks);
+                let ends = network.projection(id);
+                let (from, to) = (Place::Activity(ends.from, view), Place::Drive(ends.to, view));
+                self.doubles(simulation, lend, from, to, &mut leaks);
+            }
+            Step::Carry(id, view, _) => {
+                self.item(simulation, lend, &mut leaks);
+                let ends = network.answer(id);
+                let (from, to) = (Place::Packet(ends.from, view), Place::Error(ends.to, view));
+                self.doubles(simulation, lend, from, to, &mut leaks);
+            }
             Step::Fire(unit, view) => {
                 self.item(simulation, lend, &mut leaks);
                 let drive = network.unit(unit).drive;
@@ -172,15 +191,97 @@ impl Probe<'_> {
         }
     }
 
+    /// Synapses that hear the errors of one item alone: what they make of it is no matter of what others show.
+    fn others(
+        &self,
+        simulation: &mut Simulation,
+        lend: &mut dyn FnMut(&mut Simulation),
+        pre: UnitId,
+        errors: Place,
+        leaks: &mut Leaks,
+    ) {
+        let named = |place: Place| self.reads.iter().copied().find(|other| same(*other, place));
+        let activity =
+            self.reads.iter().copied().find(|place| matches!(place, Place::Activity(unit, _) if *unit == pre));
+        let (Some(errors), Some(activity)) = (named(errors), activity) else { return };
+        let item = self.bench.pairs / 2;
+        let mut alone = |disturbs: bool| {
+            lend(simulation);
+            let state = simulation.state_mut();
+            let mut told = state.look(errors);
+            outside(&mut told, self.bench.pairs, item, |error| *error = 0.0);
+            state.put(errors, &told);
+            if disturbs {
+                let mut shown = state.look(activity);
+                outside(&mut shown, self.bench.pairs, item, |value| *value = 0.75 - 0.5 * *value);
+                state.put(activity, &shown);
+            }
+            self.bench.take(simulation, self.batch, self.step);
+            self.expected.iter().map(|(place, _)| simulation.state_mut().look(*place)).collect::<Vec<_>>()
+        };
+        let (before, after) = (alone(false), alone(true));
+        leaks.probes += 1;
+        let moved = before.iter().flatten().zip(after.iter().flatten());
+        let count = moved.filter(|(one, other)| one.to_bits() != other.to_bits()).count();
+        if count > 0 {
+            let text = format!(
+                "with errors for item {item} alone, disturbing what other items show before `{}` moves {count} values",
+                step_in_words(self.step, self.flow.network)
+            );
+            leaks.found.push(Leak { step: self.step, lint: Lint::OtherItems, text });
+        }
+    }
+
+    /// Weights that are driven, or carry, in proportion: twice the signal makes twice what it made.
+    fn doubles(
+        &self,
+        simulation: &mut Simulation,
+        lend: &mut dyn FnMut(&mut Simulation),
+        from: Place,
+        to: Place,
+        leaks: &mut Leaks,
+    ) {
+        let Some(from) = self.reads.iter().copied().find(|other| same(*other, from)) else { return };
+        let mut written = self.expected.iter().map(|(place, _)| *place);
+        let Some(to) = written.find(|other| same(*other, to)) else { return };
+        let mut made = |factor: f32| {
+            lend(simulation);
+            let state = simulation.state_mut();
+            let signal: Vec<f32> = state.look(from).iter().map(|value| factor * value).collect();
+            state.put(from, &signal);
+            self.bench.take(simulation, self.batch, self.step);
+            simulation.state_mut().look(to)
+        };
+        // What is there without a signal: biases, and what was summed before.
+        let (none, once, twice) = (made(0.0), made(1.0), made(2.0));
+        leaks.probes += 1;
+        let sizes = once.iter().chain(&twice).map(|value| value.abs());
+        let largest = sizes.fold(1e-6f32, f32::max);
+        let bent = none.iter().zip(&once).zip(&twice).filter(|((none, once), twice)| {
+            let gap = (2.0 * (*once - *none) - (*twice - *none)).abs();
+            gap.is_nan() || gap > 1e-4 * largest
+        });
+        let count = bent.count();
+        if count > 0 {
+            let network = self.flow.network;
+            let text = format!(
+                "twice the {} does not make twice what `{}` makes: {count} of {} values",
+                in_words(from, network),
+                step_in_words(self.step, network),
+                once.len()
+            );
+            leaks.found.push(Leak { step: self.step, lint: Lint::Normalisation, text });
+        }
+    }
+
     /// One weight's change.
     fn weight(
         &self,
         simulation: &mut Simulation,
         lend: &mut dyn FnMut(&mut Simulation),
-        id: ProjectionId,
+        place: Place,
         leaks: &mut Leaks,
     ) {
-        let place = Place::Change(id);
         let Some((_, update)) = self.expected.iter().find(|(other, _)| *other == place) else { return };
         let weight = update.len() / 2;
         let change = |simulation: &mut Simulation| {
@@ -190,7 +291,7 @@ impl Probe<'_> {
         };
         let own = |written: Place, index: usize| match written {
             // Several averages of as many weights.
-            Place::Moments(_) => index % update.len() == weight,
+            Place::Moments(_) | Place::FeedbackMoments(_) => index % update.len() == weight,
             _ => index == weight,
         };
         self.moves(
@@ -248,6 +349,13 @@ fn same(one: Place, other: Place) -> bool {
         | (Place::Packet(one, a), Place::Packet(other, b)) => one == other && (a == View::Probe) == (b == View::Probe),
         _ => one == other,
     }
+}
+
+/// Changes the values of all items but one.
+fn outside(values: &mut [f32], pairs: usize, item: usize, change: impl Fn(&mut f32)) {
+    let size = (values.len() / pairs).max(1);
+    let others = values.chunks_mut(size).enumerate().filter(|(index, _)| *index != item);
+    others.flat_map(|(_, values)| values).for_each(change);
 }
 
 /// Makes values other than they are.

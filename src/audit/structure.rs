@@ -10,7 +10,7 @@ use super::law;
 use crate::kernels::Transfer;
 use crate::lint::Lint;
 use crate::locality::{Place, View};
-use crate::network::{LinearMap, Network, ProjectionId, UnitId, Wiring};
+use crate::network::{Init, LinearMap, Network, ProjectionId, UnitId, Wiring};
 use crate::schedule::Step;
 use crate::simulation::Learning;
 
@@ -24,6 +24,24 @@ pub(super) fn read(flow: &Flow<'_>, learning: &Learning, pairs: usize, drafts: &
     sharing(flow, drafts);
     tops(flow, drafts);
     transfers(flow, drafts);
+    copies(flow, drafts);
+}
+
+/// Feedback that is drawn as a copy of the forward weights.
+fn copies(flow: &Flow<'_>, drafts: &mut Drafts) {
+    let network = flow.network;
+    for (index, step) in flow.steps.iter().enumerate() {
+        let Step::Carry(id, ..) = *step else { continue };
+        let ends = network.answer(id);
+        if ends.init == Init::Symmetric && ends.wiring != Wiring::Transported && ends.map.has_weights() {
+            let partner = &network.projection(ends.partner).name;
+            let then = if ends.wiring == Wiring::Fixed { "" } else { ", and takes the same updates" };
+            let message = format!("starts as the forward weights of {partner}{then}");
+            let reaches = flow.reach(index, Place::FeedbackWeights(id), &|_| false).updates;
+            let draft = Draft::new(Lint::SymmetricFeedback, part_of(*step, network), message).reaching(reaches);
+            drafts.add(draft.known(Method::Static, "its first weights are init: Symmetric"));
+        }
+    }
 }
 
 /// Steps that declare what the law forbids.
@@ -168,23 +186,29 @@ fn phases(flow: &Flow<'_>, drafts: &mut Drafts) {
 fn sums(flow: &Flow<'_>, learning: &Learning, pairs: usize, drafts: &mut Drafts) {
     let message = format!("each weight takes one update for {pairs} pairs of views, the sum of what each asks for");
     let part = Part { kind: Kind::Optimizer, name: learning.optimizer.name().to_string() };
-    drafts.add(Draft::new(Lint::BatchSum, part, message).reaching(flow.updates()));
+    let text = "every `learn` of the plan runs over the whole batch before `apply`";
+    drafts.add(Draft::new(Lint::BatchSum, part, message).reaching(flow.updates()).known(Method::Static, text));
 }
 
-/// Weights that serve many places.
+/// Weights that serve many places: those that learn, and those of feedback that carries.
 fn sharing(flow: &Flow<'_>, drafts: &mut Drafts) {
     let network = flow.network;
-    for update in flow.updates() {
-        let (part, map, pre) = match update {
+    let carried = flow.steps.iter().filter_map(|step| match *step {
+        Step::Carry(id, ..) if network.answer(id).wiring != Wiring::Transported => Some(Place::FeedbackWeights(id)),
+        _ => None,
+    });
+    for place in flow.updates().into_iter().chain(carried) {
+        let (part, map, pre) = match place {
             Place::Change(id) => {
                 let ends = network.projection(id);
                 let part = Part { kind: Kind::Feedforward, name: ends.name.clone() };
                 (part, ends.map, network.unit(ends.from).shape)
             }
-            Place::FeedbackChange(id) => {
+            Place::FeedbackChange(id) | Place::FeedbackWeights(id) => {
                 let ends = network.answer(id);
                 let part = Part { kind: Kind::Feedback, name: ends.name.clone() };
-                (part, ends.map, network.unit(ends.from).shape)
+                let inverts = ends.wiring == Wiring::Inverse;
+                (part, ends.map, network.unit(if inverts { ends.from } else { ends.to }).shape)
             }
             _ => continue,
         };
@@ -194,9 +218,10 @@ fn sharing(flow: &Flow<'_>, drafts: &mut Drafts) {
             _ => drive.height * drive.width,
         });
         if shared && places > 1 {
-            let message =
-                format!("each of its weights serves {places} places of a map and takes the sum of their changes");
-            drafts.add(Draft::new(Lint::WeightSharing, part, message).reaching([update]));
+            let message = format!("each of its weights serves {places} places of a map");
+            let update = Some(place).filter(|place| !matches!(place, Place::FeedbackWeights(_)));
+            let text = format!("a weight of this map is one number for {places} synapses of a pair of neurons' maps");
+            drafts.add(Draft::new(Lint::WeightSharing, part, message).reaching(update).known(Method::Static, text));
         }
     }
 }
@@ -211,7 +236,9 @@ fn tops(flow: &Flow<'_>, drafts: &mut Drafts) {
             let unit = &network.unit(ends.to).name;
             let message = format!("the target of {unit} is a step along the true gradient of the loss");
             let reaches = flow.reach(index + 1, flow.access[index].writes[0], &|_| false).updates;
-            drafts.add(Draft::new(Lint::TopGradient, part_of(*step, network), message).reaching(reaches));
+            let text = "the step to the target is carried through the head's own weights, as back-propagation would";
+            let draft = Draft::new(Lint::TopGradient, part_of(*step, network), message).reaching(reaches);
+            drafts.add(draft.known(Method::Static, text));
         }
     }
 }
@@ -222,7 +249,8 @@ fn transfers(flow: &Flow<'_>, drafts: &mut Drafts) {
         let Step::Fire(unit, View::Current) = *step else { continue };
         if network.unit(unit).transfer == Transfer::Tanh {
             let message = "its activity is a hyperbolic tangent of its drive, and its gain a square of it";
-            drafts.add(Draft::new(Lint::SmoothTransfer, part_of(*step, network), message));
+            let draft = Draft::new(Lint::SmoothTransfer, part_of(*step, network), message);
+            drafts.add(draft.known(Method::Static, "its transfer function is Tanh"));
         }
     }
 }

@@ -8,6 +8,7 @@ use super::finding::{Angle, Kind, Method, Part};
 use super::flow::Flow;
 use super::judge::{Draft, Drafts, name_of};
 use super::structure;
+use crate::error::{Error, Result};
 use crate::lint::Lint;
 use crate::locality::{Place, Slot, View};
 use crate::network::{FeedbackId, Wiring};
@@ -17,8 +18,12 @@ use crate::simulation::Simulation;
 /// Steps that each stage takes.
 const STEPS: usize = 2;
 
-/// Degrees below which feedback is the forward weights in all but name.
+/// Degrees below which feedback starts as the forward weights in all but name. That it comes near them by learning is a
+/// result, and no fault.
 const NEAR: f64 = 5.0;
+
+/// Weights of which a small angle may be chance.
+const FEW: usize = 8;
 
 /// Lets the circuit learn for a few steps and looks at the weights; `simulation` is at its start.
 pub(super) fn measure(
@@ -26,7 +31,7 @@ pub(super) fn measure(
     flows: &[Flow<'_>],
     mut simulation: Simulation,
     drafts: &mut Drafts,
-) -> Vec<Angle> {
+) -> Result<Vec<Angle>> {
     let network = bench.network();
     let own: Vec<FeedbackId> = network
         .feedback_ids()
@@ -47,6 +52,12 @@ pub(super) fn measure(
             });
         }
     }
+    if !simulation.is_finite() {
+        return Err(Error::Diverged {
+            problem: format!("weights left the finite numbers within {STEPS} updates, and nothing can be compared"),
+            remedy: "lower the learning rate, or start from smaller weights (init)".to_string(),
+        });
+    }
     let after = look(&simulation);
     let mut angles = Vec::new();
     for &id in &own {
@@ -59,8 +70,10 @@ pub(super) fn measure(
         let same_updates = moved && angle(&of_back, &of_forth) < 1.0;
         let partner = &network.projection(ends.partner).name;
         angles.push(Angle { feedback: ends.name.clone(), partner: partner.clone(), degrees, same_updates });
-        if degrees[1] < NEAR {
-            let start = if degrees[0] < NEAR { "starts as" } else { "becomes" };
+        let live = forth.iter().filter(|weight| **weight != 0.0).count();
+        let copied = back_after == forth_after && live > 0;
+        if copied || degrees[0] < NEAR && live >= FEW {
+            let start = if degrees[0] < NEAR { "starts as" } else { "is made" };
             let then = if same_updates { ", and takes the same updates" } else { "" };
             let message = format!("{start} the forward weights of {partner}{then}");
             let text = format!(
@@ -76,7 +89,7 @@ pub(super) fn measure(
             drafts.add(draft.known(Method::Interventional, text));
         }
     }
-    angles
+    Ok(angles)
 }
 
 /// Which units send errors of both signs, and which neurons excite and inhibit.
@@ -91,7 +104,11 @@ fn signs(bench: &Bench<'_>, flows: &[Flow<'_>], simulation: &mut Simulation, dra
             let errors = looked.state_mut().look(Place::Error(unit, View::Current));
             if errors.iter().any(|&error| error > 0.0) && errors.iter().any(|&error| error < 0.0) {
                 let part = Part { kind: Kind::Unit, name: network.unit(unit).name.clone() };
-                drafts.add(Draft::new(Lint::SignedError, part, "is told errors of both signs"));
+                let count = |sign: fn(&f32) -> bool| errors.iter().filter(|error| sign(error)).count();
+                let (above, below) = (count(|error| *error > 0.0), count(|error| *error < 0.0));
+                let text = format!("{above} errors above 0 and {below} below in one batch");
+                let draft = Draft::new(Lint::SignedError, part, "is told errors of both signs");
+                drafts.add(draft.known(Method::Interventional, text));
             }
         }
         for update in flow.updates() {
@@ -101,7 +118,9 @@ fn signs(bench: &Bench<'_>, flows: &[Flow<'_>], simulation: &mut Simulation, dra
                 let part = Part { kind: Kind::Feedforward, name: name_of(update, network) };
                 let message =
                     format!("{mixed} of {all} presynaptic neurons or maps excite some targets and inhibit others");
-                drafts.add(Draft::new(Lint::MixedSigns, part, message));
+                drafts.add(
+                    Draft::new(Lint::MixedSigns, part, message).known(Method::Static, "read off its first weights"),
+                );
             }
         }
     }

@@ -41,7 +41,7 @@ pub(super) struct AuditArgs {
     file: Option<PathBuf>,
     /// Levels of all lints: paper denies what breaks the paper's four constraints, strict all that a synapse could not
     /// do. It takes the place of the file's preset and levels [default: the file's, or paper].
-    #[arg(long, value_name = "PRESET", value_parser = ["paper", "strict"])]
+    #[arg(long, value_name = "PRESET", value_parser = ["paper", "strict"], ignore_case = true)]
     preset: Option<String>,
     /// Only report findings of this lint.
     #[arg(long, value_name = "LINT")]
@@ -98,14 +98,14 @@ impl AuditArgs {
         let options = Options { policy, run: !self.plan_only, pairs: self.pairs, isa: self.machine.isa()? };
         let found = self.machine.install(|| audit(&experiment, &options, &Engine))?;
         let name = name_of(file);
-        if let Some(page) = &self.html {
-            write_atomically(page, audit_page(&found, &name).as_bytes())?;
-            warn(&format!("page in {}", page.display()));
-        }
         if self.json {
             say_json(&found)?;
         } else {
             say(&audit_text(&found, &name))?;
+        }
+        if let Some(page) = &self.html {
+            write_atomically(page, audit_page(&found, &name).as_bytes())?;
+            warn(&format!("page in {}", page.display()));
         }
         Ok(if found.clean { Ending::Done } else { Ending::Failed })
     }
@@ -130,7 +130,7 @@ impl AuditArgs {
     fn policy(&self, experiment: &Experiment, levels: Vec<(Lint, Level)>) -> Result<Policy> {
         let mut policy = experiment.policy().cloned().unwrap_or_default();
         if let Some(preset) = &self.preset {
-            policy.preset = if preset == "strict" { Preset::Strict } else { Preset::Paper };
+            policy.preset = if preset.eq_ignore_ascii_case("strict") { Preset::Strict } else { Preset::Paper };
             policy.levels.clear();
         }
         policy.memory = self.memory.unwrap_or(policy.memory);

@@ -30,6 +30,13 @@ pub(crate) struct Saved {
     updates: u64,
 }
 
+impl Saved {
+    /// Whether all of it is 0.
+    pub(crate) fn is_still(&self) -> bool {
+        self.floats.iter().flatten().all(|value| *value == 0.0)
+    }
+}
+
 impl State {
     fn parts(&mut self, place: Place) -> Parts<'_> {
         match place {

@@ -180,14 +180,18 @@ pub(super) fn figures(audit: &Audit) -> Vec<String> {
 
 /// How much was checked.
 pub(super) fn checked(audit: &Audit) -> String {
-    let Checks { steps, blinded, disturbed, compared, probed, pairs } = audit.checks;
+    let Checks { steps, blinded, disturbed, compared, untested, probed, pairs } = audit.checks;
     if !audit.run {
         return format!("{steps} steps read; nothing was run, so data flow is the only evidence");
     }
     let agree = if audit.disagreements.is_empty() { "data flow and run agree" } else { "they do not all agree" };
+    let untested = match untested {
+        0 => String::new(),
+        some => format!(", {some} of them untested, as no event went there"),
+    };
     format!(
         "{steps} steps read, {blinded} steps blinded, {disturbed} quantities disturbed, {probed} neurons and items \
-         probed, {compared} pairs compared in batches of {pairs}: {agree}"
+         probed, {compared} pairs compared in batches of {pairs}{untested}: {agree}"
     )
 }
 

@@ -18,6 +18,15 @@ impl Experiment {
         check(simulations * self.state(pairs), &format!("{pairs} pairs need"), remedy)
     }
 
+    /// Whether so many simulations for batches of `pairs` have room beside each other.
+    ///
+    /// # Errors
+    /// They have not, naming both sizes.
+    pub fn check_memory_of(&self, simulations: u128, pairs: usize) -> Result<()> {
+        let needs = format!("{simulations} copies of the circuit for {pairs} pairs need");
+        check(simulations * self.state(pairs), &needs, "use fewer --pairs, or only read the plan (--plan-only)")
+    }
+
     /// Whether the features of all images of `dataset` have room beside a simulation, for each of `units` and for
     /// pixels in turn.
     ///

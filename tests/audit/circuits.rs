@@ -70,6 +70,20 @@ fn bp_breaks_asymmetry_end_to_end_and_at_the_heads_of_blocks_and_other_feedback_
 }
 
 #[test]
+fn feedback_that_comes_near_the_forward_weights_by_learning_is_no_copy() {
+    let audit = audited(&["learning.optimizer=Sgd(rate: 1.0)"]);
+    assert!(audit.angles.iter().any(|angle| angle.degrees[1] < 20.0), "{:?}", audit.angles);
+    assert!(found(&audit, Lint::SymmetricFeedback, Kind::Feedback).is_empty());
+}
+
+#[test]
+fn the_smallest_heads_are_audited_too() {
+    for loss in ["NtXent()", "BarlowTwins()", "MulticlassHinge()", "CrossEntropy()", "ContrastiveHinge()"] {
+        audited(&[&format!("learning.loss={loss}"), "network.feedforward[3].map=Dense(units: 1)"]);
+    }
+}
+
+#[test]
 fn blocks_that_learn_apart_wait_for_nobody_and_all_at_once_do() {
     for staging in ["Greedy", "Random()"] {
         let audit = audited(&[&format!("learning.staging={staging}")]);
@@ -93,6 +107,8 @@ fn four_stored_negatives_pass_memory_and_all_of_a_batch_do_not() {
     // More than can be traced item by item is measured.
     let audit = audited(&["learning.loss=ContrastiveHinge(negatives: Stored(40))"]);
     assert_eq!((audit.memories[0].items, audit.memories[0].back, audit.memories[0].ahead), (41, 40, 0));
+    let audit = audited(&["learning.loss=ContrastiveHinge(negatives: Stored(400))"]);
+    assert_eq!((audit.memories[0].items, audit.memories[0].back, audit.memories[0].ahead), (401, 400, 0));
     let audit = audited(&["learning.loss=ContrastiveHinge(negatives: Stored(8))"]);
     assert_eq!(broken(&audit), ["(i)"], "nine items are more than eight");
 }

@@ -486,11 +486,46 @@ fn a_rule_that_sets_each_synapse_against_its_neighbours_is_found() {
 }
 
 #[test]
+fn a_rule_that_pairs_the_activity_of_one_item_with_the_error_of_another_is_found() {
+    let plant = taking(|hand, step| {
+        let Step::Learn(id, view, _) = step else { return hand.take(step) };
+        if !learns(step, hand.network(), "v1->v2") {
+            return hand.take(step);
+        }
+        let place = Place::Activity(hand.network().projection(id).from, view);
+        let own = hand.look(place);
+        let mut shifted = own.clone();
+        shifted.rotate_left(hand.network().unit(hand.network().projection(id).from).shape.len());
+        hand.put(place, &shifted);
+        hand.take(step);
+        hand.put(place, &own);
+    });
+    caught(&audited(&plant, &[]), Lint::OtherItems, Kind::Feedforward, "v1->v2", Method::Interventional);
+}
+
+#[test]
+fn errors_that_are_normalised_on_their_way_are_found() {
+    let plant = taking(|hand, step| {
+        let Step::Carry(id, view, _) = step else { return hand.take(step) };
+        let lower = hand.network().answer(id).to;
+        let size = hand.network().unit(lower).shape.len();
+        then(hand, step, Place::Error(lower, view), |errors| {
+            for item in errors.chunks_mut(size) {
+                let length = item.iter().map(|error| error * error).sum::<f32>().sqrt() + 1e-9;
+                item.iter_mut().for_each(|error| *error /= length);
+            }
+        });
+    });
+    caught(&audited(&plant, &[]), Lint::Normalisation, Kind::Feedback, "v2->v1", Method::Interventional);
+}
+
+#[test]
 fn feedback_that_starts_as_a_copy_and_takes_the_same_updates_is_symmetric() {
     let feedback = "network.feedback=[(from: \"v2\", to: \"v1\", wiring: Learned, init: Symmetric)]";
     let audit = audited(&sound(), &["learning.rule=Urf", feedback]);
     caught(&audit, Lint::SymmetricFeedback, Kind::Feedback, "v2->v1", Method::Interventional);
     let angle = audit.angles.iter().find(|angle| angle.feedback == "v2->v1").unwrap();
     assert!(angle.same_updates && angle.degrees[1] < 1e-3, "{angle:?}");
+    caught(&audit, Lint::SymmetricFeedback, Kind::Feedback, "v2->v1", Method::Static);
     assert_eq!(audit.disagreements, [""; 0]);
 }
