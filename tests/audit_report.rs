@@ -84,7 +84,7 @@ fn broken(name: &str) -> Audit {
                 moved: Some(true),
             }],
         }],
-        checks: Checks { steps: 61, blinded: 62, disturbed: 34, compared: 210, probed: 55, pairs: 12 },
+        checks: Checks { untested: 1, steps: 61, blinded: 62, disturbed: 34, compared: 210, probed: 55, pairs: 12 },
         angles: vec![Angle { feedback: back.clone(), partner: upper, degrees: [89.25, 42.5], same_updates: true }],
         memories: vec![Remembered { head: "top".to_string(), items: 4, back: 17, ahead: 3 }],
         fences: vec![Fence { forbids: "swap the ends of a synapse", error: "E0308" }],

@@ -38,11 +38,12 @@ pub(super) struct Disturbed {
 /// One way of changing values.
 type Change = fn(&mut [f32]);
 
-/// Activity of another moment; one that opens every gate; one that closes those which saturate.
+/// Activity of another moment; one that opens every gate; one that closes those which saturate, on either side and on one.
 const OF_ACTIVITY: &[Change] = &[
     |values| values.reverse(),
     |values| scatter(values, |_, chance| 0.3 + 0.3 * chance),
     |values| values.iter_mut().for_each(|value| *value = if *value > 0.0 { -3.0 } else { 3.0 }),
+    |values| values.fill(3.0),
 ];
 
 /// The one of these that opens every gate.
@@ -110,14 +111,15 @@ impl<'a> Moment<'a> {
         self.state.iter().for_each(|(place, saved)| simulation.state_mut().restore(*place, saved));
     }
 
-    /// Whether nothing could move: no synapse exists that could hand `place` on, or nothing is asked of the update, be
-    /// the gates as they are or open.
+    /// Whether nothing could move: there is but one class, no synapse exists that could hand `place` on, or nothing is
+    /// asked of the update, be the gates as they are or open.
     fn is_idle(&self, place: Place, update: &Place, open: Option<&Moment<'_>>) -> bool {
         let still = |values: &[f32]| values.iter().all(|value| *value == 0.0);
         let weightless = matches!(place, Place::Weights(_) | Place::FeedbackWeights(_));
         let saved = self.state.iter().find(|(other, _)| *other == place).filter(|_| weightless);
         let asked = |moment: &Moment<'_>| moment.plain.changes.get(update).is_some_and(|change| !still(change));
-        saved.is_some_and(|(_, saved)| saved.is_still()) || !(asked(self) || open.is_some_and(asked))
+        let nameless = place == Place::Labels && self.bench.relabelled() == self.bench.labels();
+        nameless || saved.is_some_and(|(_, saved)| saved.is_still()) || !(asked(self) || open.is_some_and(asked))
     }
 
     /// By how much each update moves, at most, when `place` is disturbed in one way or another.
