@@ -38,6 +38,9 @@ pub(super) struct Disturbed {
 /// One way of changing values.
 type Change = fn(&mut [f32]);
 
+/// Synapses of a projection that are few.
+const FEW: usize = 16;
+
 /// Activity of another moment; one that opens every gate; one that closes those which saturate, on either side and on one.
 const OF_ACTIVITY: &[Change] = &[
     |values| values.reverse(),
@@ -94,6 +97,8 @@ struct Moment<'a> {
     /// What holds then, of all that is disturbed or written later.
     state: Vec<(Place, Saved)>,
     plain: Finished,
+    /// Whether some projection has so few synapses that it may be chance what they hand on.
+    thin: bool,
 }
 
 impl<'a> Moment<'a> {
@@ -102,7 +107,11 @@ impl<'a> Moment<'a> {
         let kept: BTreeSet<Place> = written.chain(flow.quantities()).collect();
         let state = kept.iter().map(|&place| (place, simulation.state_mut().save(place))).collect();
         let plain = finish(bench, flow, simulation, bench.batch(), start);
-        let moment = Moment { bench, flow, start, state, plain };
+        let projections = flow.quantities().into_iter();
+        let weights = projections.filter(|place| matches!(place, Place::Weights(_) | Place::FeedbackWeights(_)));
+        let live = |place| simulation.state_mut().look(place).iter().filter(|weight| **weight != 0.0).count();
+        let thin = weights.map(live).any(|live| live < FEW);
+        let moment = Moment { bench, flow, start, state, plain, thin };
         moment.restore(simulation);
         moment
     }
@@ -111,15 +120,18 @@ impl<'a> Moment<'a> {
         self.state.iter().for_each(|(place, saved)| simulation.state_mut().restore(*place, saved));
     }
 
-    /// Whether nothing could move: there is but one class, no synapse exists that could hand `place` on, or nothing is
-    /// asked of the update, be the gates as they are or open.
+    /// Whether it may be that nothing could move: there is but one class, next to no synapse exists that could hand
+    /// `place` on, or nothing is asked of the update, be the gates as they are or open.
     fn is_idle(&self, place: Place, update: &Place, open: Option<&Moment<'_>>) -> bool {
         let still = |values: &[f32]| values.iter().all(|value| *value == 0.0);
         let weightless = matches!(place, Place::Weights(_) | Place::FeedbackWeights(_));
         let saved = self.state.iter().find(|(other, _)| *other == place).filter(|_| weightless);
         let asked = |moment: &Moment<'_>| moment.plain.changes.get(update).is_some_and(|change| !still(change));
         let nameless = place == Place::Labels && self.bench.relabelled() == self.bench.labels();
-        nameless || saved.is_some_and(|(_, saved)| saved.is_still()) || !(asked(self) || open.is_some_and(asked))
+        nameless
+            || self.thin
+            || saved.is_some_and(|(_, saved)| saved.is_still())
+            || !(asked(self) || open.is_some_and(asked))
     }
 
     /// By how much each update moves, at most, when `place` is disturbed in one way or another.
