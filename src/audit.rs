@@ -1,9 +1,10 @@
 //! The audit: does each weight of a circuit change only by what its synapse can see?
 //!
-//! It judges the plan that runs, never what a rule says of itself, and it has three kinds of evidence. *Static*: what the plan's steps declare to read and write is held against the law of each verb and
-//! followed to its ends; the arithmetic of loss and optimiser is followed by running it on numbers that remember what
-//! was done to them. *Interventional*: before each step everything that it does not declare to read is filled with what
-//! is no number; one item, neuron or weight is disturbed inside a step; one quantity is disturbed in a whole update.
+//! It judges the plan that runs, never what a rule says of itself, and it has three kinds of evidence. *Static*: what the
+//! plan's steps declare to read and write is held against the law of each verb and followed to its ends; the arithmetic
+//! of loss and optimiser is followed by running it on numbers that remember what was done to them. *Interventional*:
+//! before each step everything that it does not declare to read is filled with what is no number; one item, neuron or
+//! weight is disturbed inside a step; one quantity, or all items but one, are disturbed in a whole update.
 //! *Types*: the compiler keeps fences, and a circuit that goes through the one named hole in them is listed.
 //!
 //! What data flow says can be reached and what moves in a run must be the same. Where they are not, the audit has found
@@ -18,6 +19,7 @@ mod disturb;
 mod embeddings;
 mod finding;
 mod flow;
+mod items;
 mod judge;
 mod law;
 mod memory;
@@ -104,6 +106,9 @@ pub fn audit(experiment: &Experiment, options: &Options, subject: &dyn Subject) 
                 lie.locate(&bench, flow, disturbed.clone());
             }
             convict::of_steps(flow, &blinded, learning.optimizer.name(), &mut drafts);
+            let apart = items::compare(&bench, flow, &disturbed, &mut drafts);
+            checks.disturbed += usize::from(apart > 0);
+            checks.compared += apart;
             let Disturbed { rows: found, compared: pairs, untested, disagreements: new } =
                 disturb::disturb(&bench, flow, disturbed.clone());
             convict::of_updates(flow, &found, &mut drafts);

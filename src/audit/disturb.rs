@@ -238,11 +238,10 @@ fn finish(bench: &Bench<'_>, flow: &Flow<'_>, simulation: &mut Simulation, batch
                 continue;
             }
         }
-        let hears = match step {
-            Step::Carry(..) | Step::Learn(..) | Step::LearnInverse(..) => true,
-            Step::Gate(..) | Step::Invert(..) => true,
-            _ => false,
-        };
+        let hears = matches!(
+            step,
+            Step::Carry(..) | Step::Learn(..) | Step::LearnInverse(..) | Step::Gate(..) | Step::Invert(..)
+        );
         if hears {
             let said = flow.access[index].reads.iter().copied();
             let errors =
@@ -261,7 +260,7 @@ fn finish(bench: &Bench<'_>, flow: &Flow<'_>, simulation: &mut Simulation, batch
 }
 
 /// How far apart two changes are, as a share of the first one's length; none if they have the same bits.
-fn distance(before: &[f32], after: &[f32]) -> Option<f64> {
+pub(super) fn distance(before: &[f32], after: &[f32]) -> Option<f64> {
     if before.len() == after.len() && before.iter().zip(after).all(|(one, other)| one.to_bits() == other.to_bits()) {
         return None;
     }

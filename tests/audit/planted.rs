@@ -500,7 +500,10 @@ fn a_rule_that_pairs_the_activity_of_one_item_with_the_error_of_another_is_found
         hand.take(step);
         hand.put(place, &own);
     });
-    caught(&audited(&plant, &[]), Lint::OtherItems, Kind::Feedforward, "v1->v2", Method::Interventional);
+    let audit = audited(&plant, &[]);
+    caught(&audit, Lint::OtherItems, Kind::Feedforward, "v1->v2", Method::Interventional);
+    let told = audit.findings.iter().find(|finding| finding.lint == Lint::OtherItems).unwrap();
+    assert_eq!(told.evidence.len(), 2, "inside the step, and in the whole update: {told:?}");
 }
 
 #[test]
