@@ -93,7 +93,7 @@ impl Trio {
             );
             found.lies.push(Lie { step, place: culprit, writes: false, text });
         } else {
-            let mut probe = probe::Probe { bench, flow, step, reads: &reads, batch, expected: &expected };
+            let probe = probe::Probe { bench, flow, step, reads: &reads, batch, expected: &expected };
             let again = |blind: &mut Simulation, declared: &mut Simulation| {
                 reads.iter().for_each(|&place| blind.state_mut().copy(declared.state_mut(), place));
             };

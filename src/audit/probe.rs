@@ -29,6 +29,14 @@ pub(super) struct Leaks {
     pub probes: usize,
 }
 
+/// The state that is disturbed.
+struct Hands<'a> {
+    simulation: &'a mut Simulation,
+    /// Makes it see again what the step reads.
+    lend: &'a mut dyn FnMut(&mut Simulation),
+    leaks: &'a mut Leaks,
+}
+
 /// A step that is probed.
 pub(super) struct Probe<'a> {
     pub bench: &'a Bench<'a>,
@@ -45,52 +53,53 @@ type Allowed<'a> = &'a dyn Fn(Place, usize) -> bool;
 
 impl Probe<'_> {
     /// Disturbs `simulation`, which sees what the step reads; `lend` makes it see that again.
-    pub(super) fn run(&mut self, simulation: &mut Simulation, lend: &mut dyn FnMut(&mut Simulation)) -> Leaks {
+    pub(super) fn run(&self, simulation: &mut Simulation, lend: &mut dyn FnMut(&mut Simulation)) -> Leaks {
         let mut leaks = Leaks::default();
+        let hands = &mut Hands { simulation, lend, leaks: &mut leaks };
         let network = self.flow.network;
         match self.step {
             Step::Compare { .. } | Step::Store(_) => {}
             Step::Learn(id, view, _) => {
-                self.synapses(simulation, lend, id, view, &mut leaks);
+                self.synapses(hands, id, view);
                 let ends = network.projection(id);
-                self.others(simulation, lend, ends.from, Place::Packet(ends.to, view), &mut leaks);
+                self.others(hands, ends.from, Place::Packet(ends.to, view));
             }
             Step::LearnInverse(id, _) => {
-                self.others(simulation, lend, network.answer(id).from, Place::Reconstruction(id), &mut leaks);
+                self.others(hands, network.answer(id).from, Place::Reconstruction(id));
             }
-            Step::Apply(id) => self.weight(simulation, lend, Place::Change(id), &mut leaks),
-            Step::ApplyInverse(id) => self.weight(simulation, lend, Place::FeedbackChange(id), &mut leaks),
+            Step::Apply(id) => self.weight(hands, Place::Change(id)),
+            Step::ApplyInverse(id) => self.weight(hands, Place::FeedbackChange(id)),
             Step::Drive(id, view, _) => {
-                self.item(simulation, lend, &mut leaks);
+                self.item(hands);
                 let ends = network.projection(id);
                 let (from, to) = (Place::Activity(ends.from, view), Place::Drive(ends.to, view));
-                self.doubles(simulation, lend, from, to, &mut leaks);
+                self.doubles(hands, from, to);
             }
             Step::Carry(id, view, _) => {
-                self.item(simulation, lend, &mut leaks);
+                self.item(hands);
                 let ends = network.answer(id);
                 let (from, to) = (Place::Packet(ends.from, view), Place::Error(ends.to, view));
-                self.doubles(simulation, lend, from, to, &mut leaks);
+                self.doubles(hands, from, to);
             }
             Step::Fire(unit, view) => {
-                self.item(simulation, lend, &mut leaks);
+                self.item(hands);
                 let drive = network.unit(unit).drive;
-                self.neuron(simulation, lend, (Place::Drive(unit, view), drive), unit, Lint::Normalisation, &mut leaks);
+                self.neuron(hands, (Place::Drive(unit, view), drive), unit, Lint::Normalisation);
             }
             Step::Gate(unit, view) => {
-                self.item(simulation, lend, &mut leaks);
+                self.item(hands);
                 let shape = network.unit(unit).shape;
                 for place in [Place::Error(unit, view), Place::Activity(unit, view)] {
-                    self.neuron(simulation, lend, (place, shape), unit, Lint::NonLocalRead, &mut leaks);
+                    self.neuron(hands, (place, shape), unit, Lint::NonLocalRead);
                 }
             }
-            _ => self.item(simulation, lend, &mut leaks),
+            _ => self.item(hands),
         }
         leaks
     }
 
     /// One item of everything that has items.
-    fn item(&self, simulation: &mut Simulation, lend: &mut dyn FnMut(&mut Simulation), leaks: &mut Leaks) {
+    fn item(&self, hands: &mut Hands<'_>) {
         let pairs = self.bench.pairs;
         let item = pairs / 2;
         let mut images = [self.batch.stored.to_vec(), self.batch.current.to_vec()];
@@ -123,19 +132,11 @@ impl Probe<'_> {
         let statistics = matches!(self.step, Step::Fire(..) | Step::Drive(..) | Step::Present(..));
         let lint = if statistics { Lint::BatchStatistics } else { Lint::OtherItems };
         let what = format!("item {item} of the batch");
-        self.moves(simulation, lend, batch, &change, &own, (lint, &what, "other items"), leaks);
+        self.moves(hands, batch, &change, &own, (lint, &what, "other items"));
     }
 
     /// One neuron of `place`, which has `shape`; `unit` is the population that writes.
-    fn neuron(
-        &self,
-        simulation: &mut Simulation,
-        lend: &mut dyn FnMut(&mut Simulation),
-        (place, shape): (Place, Shape),
-        unit: UnitId,
-        lint: Lint,
-        leaks: &mut Leaks,
-    ) {
+    fn neuron(&self, hands: &mut Hands<'_>, (place, shape): (Place, Shape), unit: UnitId, lint: Lint) {
         let Some(&kept) = self.reads.iter().find(|other| same(**other, place)) else { return };
         let neuron = shape.len() / 2;
         let described = self.flow.network.unit(unit);
@@ -158,18 +159,11 @@ impl Probe<'_> {
             item == 0 && c == channel && near
         };
         let what = format!("one neuron's {}", in_words(place, self.flow.network));
-        self.moves(simulation, lend, self.batch, &change, &own, (lint, &what, "other neurons"), leaks);
+        self.moves(hands, self.batch, &change, &own, (lint, &what, "other neurons"));
     }
 
     /// One presynaptic and one postsynaptic neuron of a projection that learns.
-    fn synapses(
-        &self,
-        simulation: &mut Simulation,
-        lend: &mut dyn FnMut(&mut Simulation),
-        id: ProjectionId,
-        view: View,
-        leaks: &mut Leaks,
-    ) {
+    fn synapses(&self, hands: &mut Hands<'_>, id: ProjectionId, view: View) {
         let network = self.flow.network;
         let ends = network.projection(id);
         let sides = [
@@ -187,27 +181,20 @@ impl Probe<'_> {
             let own = |_: Place, index: usize| belongs(network, id, index, shape, neuron, is_pre);
             let what = format!("one neuron's {}", in_words(place, network));
             let other = if is_pre { "synapses that do not come from it" } else { "synapses that do not end in it" };
-            self.moves(simulation, lend, self.batch, &change, &own, (Lint::NonLocalRead, &what, other), leaks);
+            self.moves(hands, self.batch, &change, &own, (Lint::NonLocalRead, &what, other));
         }
     }
 
     /// Synapses that hear the errors of one item alone: what they make of it is no matter of what others show.
-    fn others(
-        &self,
-        simulation: &mut Simulation,
-        lend: &mut dyn FnMut(&mut Simulation),
-        pre: UnitId,
-        errors: Place,
-        leaks: &mut Leaks,
-    ) {
+    fn others(&self, hands: &mut Hands<'_>, pre: UnitId, errors: Place) {
         let named = |place: Place| self.reads.iter().copied().find(|other| same(*other, place));
         let activity =
             self.reads.iter().copied().find(|place| matches!(place, Place::Activity(unit, _) if *unit == pre));
         let (Some(errors), Some(activity)) = (named(errors), activity) else { return };
         let item = self.bench.pairs / 2;
         let mut alone = |disturbs: bool| {
-            lend(simulation);
-            let state = simulation.state_mut();
+            (hands.lend)(hands.simulation);
+            let state = hands.simulation.state_mut();
             let mut told = state.look(errors);
             outside(&mut told, self.bench.pairs, item, |error| *error = 0.0);
             state.put(errors, &told);
@@ -216,11 +203,11 @@ impl Probe<'_> {
                 outside(&mut shown, self.bench.pairs, item, |value| *value = 0.75 - 0.5 * *value);
                 state.put(activity, &shown);
             }
-            self.bench.take(simulation, self.batch, self.step);
-            self.expected.iter().map(|(place, _)| simulation.state_mut().look(*place)).collect::<Vec<_>>()
+            self.bench.take(hands.simulation, self.batch, self.step);
+            self.expected.iter().map(|(place, _)| hands.simulation.state_mut().look(*place)).collect::<Vec<_>>()
         };
         let (before, after) = (alone(false), alone(true));
-        leaks.probes += 1;
+        hands.leaks.probes += 1;
         let moved = before.iter().flatten().zip(after.iter().flatten());
         let count = moved.filter(|(one, other)| one.to_bits() != other.to_bits()).count();
         if count > 0 {
@@ -228,33 +215,26 @@ impl Probe<'_> {
                 "with errors for item {item} alone, disturbing what other items show before `{}` moves {count} values",
                 step_in_words(self.step, self.flow.network)
             );
-            leaks.found.push(Leak { step: self.step, lint: Lint::OtherItems, text });
+            hands.leaks.found.push(Leak { step: self.step, lint: Lint::OtherItems, text });
         }
     }
 
     /// Weights that are driven, or carry, in proportion: twice the signal makes twice what it made.
-    fn doubles(
-        &self,
-        simulation: &mut Simulation,
-        lend: &mut dyn FnMut(&mut Simulation),
-        from: Place,
-        to: Place,
-        leaks: &mut Leaks,
-    ) {
+    fn doubles(&self, hands: &mut Hands<'_>, from: Place, to: Place) {
         let Some(from) = self.reads.iter().copied().find(|other| same(*other, from)) else { return };
         let mut written = self.expected.iter().map(|(place, _)| *place);
         let Some(to) = written.find(|other| same(*other, to)) else { return };
         let mut made = |factor: f32| {
-            lend(simulation);
-            let state = simulation.state_mut();
+            (hands.lend)(hands.simulation);
+            let state = hands.simulation.state_mut();
             let signal: Vec<f32> = state.look(from).iter().map(|value| factor * value).collect();
             state.put(from, &signal);
-            self.bench.take(simulation, self.batch, self.step);
-            simulation.state_mut().look(to)
+            self.bench.take(hands.simulation, self.batch, self.step);
+            hands.simulation.state_mut().look(to)
         };
         // What is there without a signal: biases, and what was summed before.
         let (none, once, twice) = (made(0.0), made(1.0), made(2.0));
-        leaks.probes += 1;
+        hands.leaks.probes += 1;
         let sizes = once.iter().chain(&twice).map(|value| value.abs());
         let largest = sizes.fold(1e-6f32, f32::max);
         let bent = none.iter().zip(&once).zip(&twice).filter(|((none, once), twice)| {
@@ -270,18 +250,12 @@ impl Probe<'_> {
                 step_in_words(self.step, network),
                 once.len()
             );
-            leaks.found.push(Leak { step: self.step, lint: Lint::Normalisation, text });
+            hands.leaks.found.push(Leak { step: self.step, lint: Lint::Normalisation, text });
         }
     }
 
     /// One weight's change.
-    fn weight(
-        &self,
-        simulation: &mut Simulation,
-        lend: &mut dyn FnMut(&mut Simulation),
-        place: Place,
-        leaks: &mut Leaks,
-    ) {
+    fn weight(&self, hands: &mut Hands<'_>, place: Place) {
         let Some((_, update)) = self.expected.iter().find(|(other, _)| *other == place) else { return };
         let weight = update.len() / 2;
         let change = |simulation: &mut Simulation| {
@@ -294,35 +268,24 @@ impl Probe<'_> {
             Place::Moments(_) | Place::FeedbackMoments(_) => index % update.len() == weight,
             _ => index == weight,
         };
-        self.moves(
-            simulation,
-            lend,
-            self.batch,
-            &change,
-            &own,
-            (Lint::NonLocalRead, "the change of one weight", "other weights"),
-            leaks,
-        );
+        self.moves(hands, self.batch, &change, &own, (Lint::NonLocalRead, "the change of one weight", "other weights"));
     }
 
     /// Whether anything moves that may not, after `change`.
-    #[allow(clippy::too_many_arguments)]
     fn moves(
         &self,
-        simulation: &mut Simulation,
-        lend: &mut dyn FnMut(&mut Simulation),
+        hands: &mut Hands<'_>,
         batch: Batch<'_>,
         change: &dyn Fn(&mut Simulation),
         own: Allowed<'_>,
         (lint, what, others): (Lint, &str, &str),
-        leaks: &mut Leaks,
     ) {
-        lend(simulation);
-        change(simulation);
-        self.bench.take(simulation, batch, self.step);
-        leaks.probes += 1;
+        (hands.lend)(hands.simulation);
+        change(hands.simulation);
+        self.bench.take(hands.simulation, batch, self.step);
+        hands.leaks.probes += 1;
         for (place, values) in self.expected {
-            let seen = simulation.state_mut().look(*place);
+            let seen = hands.simulation.state_mut().look(*place);
             let moved = seen.iter().zip(values).enumerate();
             let moved = moved.filter(|(index, (one, other))| one.to_bits() != other.to_bits() && !own(*place, *index));
             let count = moved.count();
@@ -333,7 +296,7 @@ impl Probe<'_> {
                     step_in_words(self.step, network),
                     in_words(*place, network)
                 );
-                leaks.found.push(Leak { step: self.step, lint, text });
+                hands.leaks.found.push(Leak { step: self.step, lint, text });
                 return;
             }
         }
