@@ -42,7 +42,7 @@ use judge::{Drafts, name_of};
 
 use crate::error::Result;
 use crate::kernels::Isa;
-use crate::lint::{Constraint, Lint, Policy};
+use crate::lint::{Constraint, Level, Lint, Policy};
 use crate::locality::{self, Place};
 use crate::network::{LinearMap, Network, Wiring};
 use crate::schedule::Step;
@@ -64,12 +64,20 @@ pub struct Options {
 /// The version of [`Audit`]'s form.
 const SCHEMA: u32 = 1;
 
-/// Reads the plan of `experiment` and runs nothing: what `train` does before it starts.
+/// Lints that are judged by what errors and weights are, not by who reads what: no plan tells.
+const OF_RUNS: [Lint; 2] = [Lint::SignedError, Lint::MixedSigns];
+
+/// Pairs of views that tell enough where a plan does not.
+const PAIRS: usize = 12;
+
+/// Reads the plan of `experiment`, as `train` does before it starts. It is run only where the policy denies what no plan
+/// tells, so that nothing that is denied goes by unjudged.
 ///
 /// # Errors
-/// None that a circuit could cause.
+/// As for [`audit`].
 pub fn read(experiment: &Experiment, policy: &Policy) -> Result<Audit> {
-    let options = Options { policy: policy.clone(), run: false, pairs: 2, isa: Isa::best() };
+    let run = OF_RUNS.iter().any(|&lint| policy.level(lint) == Level::Deny);
+    let options = Options { policy: policy.clone(), run, pairs: PAIRS, isa: Isa::best() };
     audit(experiment, &options, &Engine)
 }
 

@@ -27,7 +27,8 @@ JSON, schema 1:
                    whose signal reaches its update)
     findings       lint, constraint, level, part, message, path, reaches, evidence [{method, text}], remedy
     updates        projection, stage, sources [{what, path, moved}]: all that reaches each update
-    checks         steps read, steps blinded, quantities disturbed, pairs compared, neurons and items probed
+    checks         steps read, steps blinded, quantities disturbed, pairs compared, how many of them untested (no event
+                   went there), neurons and items probed, pairs of views in a batch
     angles         feedback, partner, degrees at first and after a few updates, same_updates
     memories       head, items it must remember, images back and ahead
     fences         what the compiler forbids a rule, with its error; breaches: the holes that the circuit uses

@@ -194,3 +194,13 @@ fn a_plan_that_is_only_read_tells_what_needs_no_run() {
     assert_eq!(broken(&audit), ["(ii)", "(iii)"]);
     assert!(!audit.run && audit.checks.blinded == 0);
 }
+
+#[test]
+fn what_is_denied_and_no_plan_tells_is_judged_by_a_run() {
+    for lint in [Lint::SignedError, Lint::MixedSigns] {
+        let levels = [(lint.name().to_string(), Level::Deny)].into();
+        let audit = read(&experiment(BLOCKS, &[]), &Policy { levels, ..Policy::default() }).unwrap();
+        assert!(audit.run && !audit.clean, "{lint}");
+        assert!(audit.findings.iter().all(|finding| finding.lint == lint || finding.level < Level::Deny));
+    }
+}
