@@ -84,6 +84,11 @@ fn drives(diagram: &Diagram, unit: UnitId, shapes: &[Option<(Shape, Shape)>], fa
 fn agreed(diagram: &Diagram, unit: UnitId, drives: &[Drive], faults: &mut Vec<Fault>) -> Option<Shape> {
     let votes = |shape: Shape| drives.iter().filter(|drive| drive.made == shape).count();
     let standard = drives.iter().rev().max_by_key(|drive| votes(drive.made))?;
+    // Where as many drives are doubtful, those may yet set another standard, and another projection be at fault.
+    let into = diagram.joins.iter().filter(|join| join.known().is_some_and(|(_, to)| to == unit)).count();
+    if !diagram.doubts.is_empty() && into - drives.len() >= votes(standard.made) {
+        return None;
+    }
     for drive in drives.iter().filter(|drive| drive.made != standard.made) {
         let index = drive.projection.0;
         let map = diagram.spec.feedforward[index].map;

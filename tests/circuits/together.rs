@@ -3,7 +3,6 @@
 use indexmap::IndexMap;
 use proptest::prelude::*;
 use synlocal::document::Doubts;
-use synlocal::fault::Fault;
 use synlocal::kernels::{Pool, Transfer};
 use synlocal::network::{
     BlockSpec, FeedbackSpec, Init, LinearMap, Network, NetworkSpec, ProjectionSpec, Teaching, UnitSpec, Wiring,
@@ -202,21 +201,6 @@ fn learns_at_or_below(spec: &NetworkSpec, unit: &str) -> bool {
     spec.feedforward.iter().filter(|p| p.to == unit).any(|p| is_plastic(p) || learns_at_or_below(spec, &p.from))
 }
 
-/// Whether a fault of a projection is hidden by another that leaves a unit below it without a shape.
-fn is_hidden(spec: &NetworkSpec, place: &str, faults: &[Fault]) -> bool {
-    let index = place.strip_prefix("feedforward[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
-    let Some(projection) = index.and_then(|index| spec.feedforward.get(index)) else { return false };
-    let mut below = vec![projection.from.clone()];
-    let mut next = 0;
-    while let Some(unit) = below.get(next).cloned() {
-        let lower = spec.feedforward.iter().filter(|other| other.to == unit).map(|other| other.from.clone());
-        let new: Vec<String> = lower.filter(|lower| !below.contains(lower)).collect();
-        below.extend(new);
-        next += 1;
-    }
-    below.iter().any(|unit| faults.iter().any(|fault| fault.place.starts_with(&format!("units[{unit:?}]"))))
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -295,8 +279,6 @@ proptest! {
         for fault in certain {
             // Of a network without any input, nothing is said about what drives its units.
             let known = faults.iter().any(|known| fault.place.starts_with(&known.place) || known.place == "units");
-            // A fault further down hides what its unit's shape would show; where that is doubtful, another shape shows it.
-            let known = known || is_hidden(&spec, &fault.place, &faults);
             prop_assert!(known && !doubts.cover(&fault.place), "{:?} by doubts about {:?}", fault, doubtful);
         }
     }
