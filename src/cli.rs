@@ -62,13 +62,36 @@ struct ExperimentArgs {
     /// Seed of weights, order and views [default: the file's].
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    #[command(flatten)]
+    arithmetic: ArithmeticArgs,
 }
 
 impl ExperimentArgs {
     fn load(&self, file: &Path) -> Result<Experiment> {
         let seed = self.seed.map(|seed| format!("training.seed={seed}"));
-        let assignments: Vec<String> = self.set.iter().cloned().chain(seed).collect();
+        let assignments: Vec<String> =
+            self.set.iter().cloned().chain(seed).chain(self.arithmetic.assignments()).collect();
         Experiment::load(file, &assignments)
+    }
+}
+
+/// Arguments that choose among ways to the same result.
+#[derive(Debug, Args)]
+struct ArithmeticArgs {
+    /// Convolve by plain sums: learning.arithmetic.convolution=Direct.
+    #[arg(long)]
+    direct: bool,
+    /// Spread out every packet of errors: learning.arithmetic.errors=Dense.
+    #[arg(long)]
+    dense: bool,
+}
+
+impl ArithmeticArgs {
+    /// What to change an experiment by.
+    fn assignments(&self) -> impl Iterator<Item = String> {
+        let flags =
+            [(self.direct, "convolution=Direct"), (self.dense, "errors=Dense")].into_iter().filter(|(given, _)| *given);
+        flags.map(|(_, value)| format!("learning.arithmetic.{value}"))
     }
 }
 

@@ -2,6 +2,7 @@
 //! no rule. Everything above it is order and permission.
 
 mod afferents;
+pub mod arithmetic;
 pub mod buffer;
 pub mod correlation;
 pub mod isa;
@@ -10,6 +11,7 @@ pub mod pointwise;
 pub mod product;
 mod simd;
 
+pub use arithmetic::Arithmetic;
 pub use buffer::Buffer;
 pub use correlation::{Correlation, LocalCorrelation, sum_over_positions, sum_over_samples};
 pub use isa::Isa;

@@ -68,6 +68,7 @@ impl Simulation {
             optimizer: &learning.optimizer,
             inverse_optimizer: &targets.inverse_optimizer,
             isa,
+            arithmetic: learning.arithmetic,
             samples: pairs,
             places: &stages.iter().flat_map(|stage| stage.plan.places(&network)).collect(),
             keep_stored: stages.iter().any(|stage| stage.plan.keeps_stored(&network)),
@@ -123,10 +124,25 @@ impl Simulation {
     /// If the views differ in length, are no whole images, or are more than the simulation was made for; if a
     /// supervised loss is not given a label for each.
     pub fn step(&mut self, batch: Batch<'_>) -> Comparison {
-        self.step_observed(batch, &mut |_, _| {})
+        self.step_watched(batch, &mut |_, _| {})
     }
 
-    /// A learning step under the eyes of `observer`, which is shown every step of the plan and the state after it.
+    /// A learning step under the eyes of `watcher`, which is shown what was taken in one go and the state after it.
+    pub fn step_watched(&mut self, batch: Batch<'_>, watcher: &mut dyn FnMut(&[Step], &State)) -> Comparison {
+        let Simulation { network, learning, stages, stage, state } = self;
+        state.begin(samples(network, learning, batch));
+        let executor = executor(network, learning, batch);
+        let mut found = Comparison::default();
+        for beat in stages[*stage].plan.beats() {
+            executor.take_beat(beat, state, &mut found);
+            watcher(beat, state);
+        }
+        state.tick();
+        found
+    }
+
+    /// A learning step, step by step, under the eyes of `observer`, which is shown every step of the plan and the state
+    /// after it. It gives the same bits as [`Simulation::step`].
     pub fn step_observed(&mut self, batch: Batch<'_>, observer: &mut dyn FnMut(Step, &State)) -> Comparison {
         let Simulation { network, learning, stages, stage, state } = self;
         state.begin(samples(network, learning, batch));
@@ -175,8 +191,8 @@ impl Simulation {
         for batch in images.chunks(image * state.capacity()) {
             state.begin(batch.len() / image);
             let executor = executor(network, learning, Batch::views(&[], batch));
-            for &step in plan.steps() {
-                executor.take(step, state, &mut Comparison::default());
+            for beat in plan.beats() {
+                executor.take_beat(beat, state, &mut Comparison::default());
             }
             features.extend(state.activity(unit, View::Current));
         }

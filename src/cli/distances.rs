@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Ending, MachineArgs, say, say_json};
+use super::{ArithmeticArgs, Ending, MachineArgs, say, say_json};
 use crate::distances::{ViewPairs, measure};
 use crate::error::Result;
 use crate::kernels::Isa;
@@ -22,6 +22,8 @@ pub(super) struct DistancesArgs {
     #[arg(long, value_name = "N")]
     images: Option<usize>,
     #[command(flatten)]
+    arithmetic: ArithmeticArgs,
+    #[command(flatten)]
     machine: MachineArgs,
     /// Print JSON.
     #[arg(long)]
@@ -31,7 +33,8 @@ pub(super) struct DistancesArgs {
 impl DistancesArgs {
     pub(super) fn run(self) -> Result<Ending> {
         let manifest = read_manifest(&self.run)?;
-        let experiment = Experiment::load_run(&experiment_of(&self.run), &manifest)?;
+        let kept = Experiment::load_run(&experiment_of(&self.run), &manifest)?;
+        let experiment = kept.changed(&self.arithmetic.assignments().collect::<Vec<_>>())?;
         // The run's own instruction set, because another rounds otherwise.
         let isa = self.machine.isa.as_deref().map_or_else(|| Isa::named(&manifest.isa), Isa::named)?;
         let report = self.machine.install(|| {

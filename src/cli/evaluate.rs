@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Ending, MachineArgs, progress, read_source, say, say_json};
+use super::{ArithmeticArgs, Ending, MachineArgs, progress, read_source, say, say_json};
 use crate::error::{Error, Result};
 use crate::evaluate::read_out_unit;
 use crate::fault::did_you_mean;
@@ -28,6 +28,8 @@ pub(super) struct EvaluateArgs {
     #[arg(long, value_name = "N")]
     epochs: Option<u64>,
     #[command(flatten)]
+    arithmetic: ArithmeticArgs,
+    #[command(flatten)]
     machine: MachineArgs,
     /// Print JSON.
     #[arg(long)]
@@ -40,7 +42,8 @@ impl EvaluateArgs {
             return Err(Error::usage(format!("--epochs 0: {}", fault.problem), fault.remedy));
         }
         let manifest = read_manifest(&self.run)?;
-        let experiment = Experiment::load_run(&experiment_of(&self.run), &manifest)?;
+        let kept = Experiment::load_run(&experiment_of(&self.run), &manifest)?;
+        let experiment = kept.changed(&self.arithmetic.assignments().collect::<Vec<_>>())?;
         let isa = self.machine.isa()?;
         let network = experiment.network();
         let unit = match &self.unit {

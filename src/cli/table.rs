@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use indicatif::HumanDuration;
 
 use super::progress::Bars;
-use super::{Ending, MachineArgs, complain, read_source, say, stop_on_signal, warn};
+use super::{ArithmeticArgs, Ending, MachineArgs, complain, read_source, say, stop_on_signal, warn};
 use crate::data::Source;
 use crate::error::{Error, Result};
 use crate::kernels::Isa;
@@ -50,6 +50,8 @@ pub(super) struct TableArgs {
     #[arg(long, value_name = "DIR", default_value = "runs/table")]
     out: PathBuf,
     #[command(flatten)]
+    arithmetic: ArithmeticArgs,
+    #[command(flatten)]
     machine: MachineArgs,
 }
 
@@ -74,7 +76,7 @@ impl TableArgs {
     /// What is to be run, or all that stands against it.
     fn series(&self) -> std::result::Result<Series, Vec<Error>> {
         let changes = Changes {
-            set: self.set.clone(),
+            set: self.set.iter().cloned().chain(self.arithmetic.assignments()).collect(),
             images: self.images,
             epochs: self.epochs,
             readout_epochs: self.readout_epochs,

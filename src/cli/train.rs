@@ -25,7 +25,7 @@ pub(super) struct TrainArgs {
     #[arg(long, conflicts_with = "resume")]
     force: bool,
     /// Go on with the run in this directory, to the same result as if it had never stopped.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["set", "seed"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["set", "seed", "direct", "dense"])]
     resume: Option<PathBuf>,
     /// Folder of the data, in place of any path in the file [default: the file's]. An experiment that is read out on
     /// another data set takes one for each.

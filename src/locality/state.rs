@@ -9,7 +9,7 @@ use super::synapses::{FeedbackSynapses, ForwardSynapses, Work};
 use super::{Change, Place, Signal, Synapse, View};
 use crate::kernels::pointwise;
 use crate::kernels::product::Sum;
-use crate::kernels::{Buffer, Isa, Layout};
+use crate::kernels::{Arithmetic, Buffer, Isa, Layout};
 use crate::loss::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
 use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
 use crate::optimizer::Optimizer;
@@ -61,6 +61,8 @@ pub struct Provision<'a> {
     pub inverse_optimizer: &'a Optimizer,
     /// Instruction set of the kernels.
     pub isa: Isa,
+    /// Which ways to the same result they take.
+    pub arithmetic: Arithmetic,
     /// Samples of a batch, at most.
     pub samples: usize,
     /// Everything that the steps to come read or write: errors, memories and probes are kept for these alone.

@@ -14,6 +14,8 @@ use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     steps: Vec<Step>,
+    /// How many steps each beat has.
+    beats: Vec<usize>,
 }
 
 /// A step in words and figures, for people and for machines.
@@ -37,12 +39,29 @@ impl Plan {
     pub fn compile(network: &Network, passage: Passage<'_>) -> Plan {
         let mut steps = Vec::new();
         walk(network, passage, &mut |step| steps.push(step));
-        Plan { steps }
+        let mut beats = Vec::new();
+        let mut start = 0;
+        while start < steps.len() {
+            let len = beat(&steps[start..], network);
+            beats.push(len);
+            start += len;
+        }
+        Plan { steps, beats }
     }
 
     /// The steps, in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// The steps, cut into what is taken in one go: a unit with one afferent fires while its drive is at hand, so that
+    /// both steps are one beat; every other step is a beat by itself.
+    pub fn beats(&self) -> impl Iterator<Item = &[Step]> {
+        self.beats.iter().scan(&self.steps[..], |rest, &len| {
+            let (beat, later) = rest.split_at(len);
+            *rest = later;
+            Some(beat)
+        })
     }
 
     /// Every place that a step reads or writes, each once.
@@ -62,6 +81,18 @@ impl Plan {
     /// The plan line by line.
     pub fn lines(&self, network: &Network) -> Vec<Line> {
         self.steps.iter().map(|step| line(step, network)).collect()
+    }
+}
+
+/// Steps of the beat that `steps` begins with.
+fn beat(steps: &[Step], network: &Network) -> usize {
+    match *steps {
+        [Step::Drive(id, driven, Sum::Replace), Step::Fire(unit, fired), ..]
+            if network.projection(id).to == unit && driven == fired && network.afferents(unit).len() == 1 =>
+        {
+            2
+        }
+        _ => 1,
     }
 }
 

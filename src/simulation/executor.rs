@@ -47,6 +47,13 @@ impl Executor<'_> {
         if self.loss.stored_view() == StoredView::Absent { 1 } else { 2 }
     }
 
+    /// Takes what a plan lets be taken in one go; see [`Plan::beats`](crate::schedule::Plan::beats).
+    pub(super) fn take_beat(&self, beat: &[Step], state: &mut State, found: &mut Comparison) {
+        for &step in beat {
+            self.take(step, state, found);
+        }
+    }
+
     /// Takes one step; what a comparison finds is added to `found`.
     pub(super) fn take(&self, step: Step, state: &mut State, found: &mut Comparison) {
         use crate::locality::View;

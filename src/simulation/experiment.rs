@@ -13,7 +13,7 @@ use crate::data::{Source, Views};
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::fault::Fault;
-use crate::kernels::Isa;
+use crate::kernels::{Arithmetic, Isa};
 use crate::learning::Rule;
 use crate::lint::Policy;
 use crate::loss::Loss;
@@ -38,6 +38,8 @@ pub struct Learning {
     pub heads: Option<Vec<String>>,
     /// How targets are made and inverses learn, for a rule that propagates targets.
     pub targets: Option<Targets>,
+    /// Which ways to the same result the kernels take.
+    pub arithmetic: Arithmetic,
 }
 
 /// Settings of difference target propagation; the defaults are those of Tang (2021).
