@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Dataset, Images, Resampler};
 use crate::error::{Error, Result};
 use crate::kernels::correlation::{Correlation, sum_over_positions};
-use crate::kernels::product::{Product, Sum};
-use crate::kernels::{Buffer, Isa, Layout};
+use crate::kernels::{Buffer, Input, Isa, Layout, Outcome, Packets, Product, Sum};
 use crate::network::UnitId;
 use crate::optimizer::Optimizer;
 use crate::rng::Stream;
@@ -162,7 +161,9 @@ impl Classifier {
         let synapses = self.synapses();
         self.product.pack(&self.weights[..synapses], &mut self.packed);
         let logits = &mut self.logits[..samples * self.outputs.sample()];
-        self.product.run(self.isa, &self.packed, rows, None, Some(&self.weights[synapses..]), Sum::Replace, logits);
+        let biases = Some(&self.weights[synapses..]);
+        let logits = Outcome::Sums(Sum::Replace, logits);
+        self.product.run(self.isa, &self.packed, Input::Values(rows), biases, logits);
         samples
     }
 
@@ -178,12 +179,12 @@ impl Classifier {
             row.iter_mut().for_each(|share| *share *= scale);
             row[label] -= (samples as f32).recip();
         }
-        let errors = &self.logits[..samples * stride];
+        let errors = Packets::of_values(self.outputs, &self.logits[..samples * stride]);
         let synapses = self.synapses();
         self.change.fill(0.0);
         let (weights, biases) = self.change.split_at_mut(synapses);
-        self.correlation.run(self.isa, rows, errors, None, &mut self.scratch, weights);
-        sum_over_positions(self.isa, errors, self.outputs, None, biases);
+        self.correlation.run(self.isa, rows, errors, &mut self.scratch, weights);
+        sum_over_positions(self.isa, errors, biases);
     }
 
     /// Percent of `features` whose label is found.

@@ -18,8 +18,8 @@
 //!
 //! ```compile_fail,E0451
 //! use synlocal::locality::{Pre, Signal};
-//! fn forge(values: &[f32], layout: synlocal::kernels::Layout) -> Signal<'_, Pre> {
-//!     Signal { values, layout, events: None, side: std::marker::PhantomData }
+//! fn forge(packets: synlocal::kernels::Packets<'_>) -> Signal<'_, Pre> {
+//!     Signal { packets, side: std::marker::PhantomData }
 //! }
 //! ```
 //!

@@ -77,9 +77,10 @@ impl<'a> Bench<'a> {
         labels
     }
 
-    /// The circuit at its start.
+    /// The circuit at its start. Its kernels take plain sums: where tiles are transformed, what cannot reach a neuron
+    /// moves it by rounding.
     pub(super) fn simulation(&self) -> Simulation {
-        self.experiment.simulation_for(self.isa, self.pairs)
+        self.experiment.plain_simulation(self.isa, self.pairs)
     }
 
     /// Takes one step.

@@ -8,9 +8,11 @@
 //! [`Product`](super::Product) because it sums over positions and keeps one sum for every weight, not the other way
 //! round.
 
+mod events;
 mod local;
 mod tile;
 
+pub use events::EventCorrelation;
 pub use local::{LocalCorrelation, sum_over_samples};
 
 use std::ops::Range;
@@ -21,8 +23,10 @@ use self::tile::Strips;
 use super::afferents::{Afferents, Steps};
 use super::isa::Isa;
 use super::layout::{LANES, Layout};
+use super::packet::{PacketLayout, Packets};
 use super::product::check_conv;
 use super::simd::{Kernel, Vector};
+use super::tasks;
 
 /// Output channels of a panel of partial changes.
 const PANEL: usize = 2 * LANES;
@@ -45,6 +49,8 @@ const TASKS: usize = 16;
 pub struct Correlation {
     input: Layout,
     error: Layout,
+    /// Side of the windows of the packets.
+    window: usize,
     afferents: Afferents,
     rows: usize,
     columns: usize,
@@ -62,10 +68,12 @@ pub struct Correlation {
 impl Correlation {
     /// For the weights `[channel out][channel in][row][column]` of a convolution, from the activity of its input and
     /// the error at its drive. `input.halo` must be at least `pad`.
-    pub fn conv(input: Layout, error: Layout, kernel: usize, stride: usize, pad: usize) -> Correlation {
+    pub fn conv(input: Layout, error: PacketLayout, kernel: usize, stride: usize, pad: usize) -> Correlation {
+        let PacketLayout { drive: error, window } = error;
         check_conv(input, error, kernel, stride, pad);
         let corner = (input.halo - pad) * (input.row() + input.lanes);
         Correlation {
+            window,
             from: corner,
             from_row: stride * input.row(),
             from_column: stride * input.lanes,
@@ -87,6 +95,7 @@ impl Correlation {
         Correlation {
             input,
             error,
+            window: 1,
             range: afferents.len().div_ceil(ranges),
             afferents,
             rows,
@@ -135,27 +144,24 @@ impl Correlation {
         samples.div_ceil(self.chunk(samples)) * self.panels() * self.ranges() * self.partial()
     }
 
+    /// Floats of a strip of errors that are spread out.
+    fn strip_len(&self) -> usize {
+        self.strip_samples * PANEL * self.strip_rows * self.columns
+    }
+
     /// Multiplications, each with its addition, that the definition asks for one sample.
     pub fn multiply_adds(&self) -> u64 {
         (self.afferents.len() * self.error.shape.len()) as u64
     }
 
-    /// Adds the correlation over a batch to `change`, in the plain order of the weights. Samples that `events` says
-    /// have no event are not read. `scratch` needs no content and holds none of use afterwards.
-    pub fn run(
-        &self,
-        isa: Isa,
-        input: &[f32],
-        error: &[f32],
-        events: Option<&[u32]>,
-        scratch: &mut [f32],
-        change: &mut [f32],
-    ) {
-        let samples = input.len() / self.input.sample();
+    /// Adds the correlation over a batch to `change`, in the plain order of the weights. Samples without events are not
+    /// read. `scratch` needs no content and holds none of use afterwards.
+    pub fn run(&self, isa: Isa, input: &[f32], packets: Packets<'_>, scratch: &mut [f32], change: &mut [f32]) {
+        let samples = packets.samples();
         let fan = self.afferents.len();
+        let layout = PacketLayout { drive: self.error, window: self.window };
+        packets.check(layout);
         assert_eq!(input.len(), samples * self.input.sample(), "input of a correlation");
-        assert_eq!(error.len(), samples * self.error.sample(), "error of a correlation of {samples} samples");
-        assert!(events.is_none_or(|events| events.len() == samples), "events of {samples} samples");
         assert_eq!(change.len(), self.error.shape.channels * fan, "change of a correlation");
         if samples == 0 {
             return;
@@ -171,7 +177,10 @@ impl Correlation {
             let (panel, range) = (place / self.ranges(), place % self.ranges());
             let samples = part * chunk..samples.min((part + 1) * chunk);
             let range = range * self.range..fan.min((range + 1) * self.range);
-            isa.compute(Strips { correlation: self, input, error, events, samples, panel, range, partial });
+            let pooled = self.window > 1;
+            tasks::with_bench(if pooled { self.strip_len() } else { 0 }, |bench| {
+                isa.compute(Strips { correlation: self, input, packets, samples, panel, range, partial, bench });
+            });
         });
         scratch.par_chunks_mut(chunks * partial).for_each(|parts| {
             let (total, parts) = parts.split_at_mut(partial);
@@ -208,24 +217,22 @@ fn add_transposed(plain: &[u32], totals: &[f32], change: &mut [f32], fan: usize)
 }
 
 /// Adds to `change`, one value a channel, the sum of the error over samples and positions: what a bias learns from.
-/// Samples that `events` says have no event are not read.
-pub fn sum_over_positions(isa: Isa, error: &[f32], layout: Layout, events: Option<&[u32]>, change: &mut [f32]) {
-    let samples = error.len() / layout.sample();
-    assert_eq!(error.len(), samples * layout.sample(), "error of a bias");
-    assert!(events.is_none_or(|events| events.len() == samples), "events of {samples} samples");
-    assert_eq!(layout.lanes, LANES, "errors are whole vectors");
+/// Samples without events are not read.
+pub fn sum_over_positions(isa: Isa, packets: Packets<'_>, change: &mut [f32]) {
+    // Where in its window an error belongs does not matter here.
+    let layout = packets.layout.values();
+    packets.check(packets.layout);
     assert_eq!(change.len(), layout.shape.channels, "one bias a channel");
     change.par_chunks_mut(LANES).enumerate().for_each(|(block, change)| {
         let (rows, columns) = (0..layout.shape.height, 0..layout.shape.width);
-        isa.compute(BlockSum { error, layout, events, rows, columns, block, change });
+        isa.compute(BlockSum { packets, layout, rows, columns, block, change });
     });
 }
 
 /// The sum over some positions of one block of channels.
 struct BlockSum<'a> {
-    error: &'a [f32],
+    packets: Packets<'a>,
     layout: Layout,
-    events: Option<&'a [u32]>,
     rows: Range<usize>,
     columns: Range<usize>,
     block: usize,
@@ -241,8 +248,8 @@ impl Kernel for BlockSum<'_> {
         // SAFETY: the caller vouches for the instruction set; each row of the block is in its sample's slice.
         unsafe {
             let mut total = X::splat(0.0);
-            for (index, sample) in self.error.chunks_exact(layout.sample()).enumerate() {
-                if self.events.is_some_and(|events| events[index] == 0) {
+            for (index, sample) in self.packets.values.chunks_exact(layout.sample()).enumerate() {
+                if self.packets.is_quiet(index) {
                     continue;
                 }
                 let mut sum = X::splat(0.0);

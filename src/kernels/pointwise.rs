@@ -16,12 +16,13 @@ mod difference;
 mod relay;
 mod transfer;
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::isa::Isa;
 use super::layout::{LANES, Layout};
+use super::packet::PacketLayout;
 use super::simd::{Kernel, Vector};
+use super::tasks::{self, Batch};
 use crate::shape::Shape;
 
 pub use difference::difference;
@@ -72,87 +73,68 @@ const AHEAD: usize = 64 * LANES;
 
 /// Turns a batch of drives into activity: pool, then transfer function.
 ///
-/// `winners` is `[sample][block][row][column][16]` of the pooled map, without halo: for each value of a max pool, the
-/// place `row * size + column` of the largest drive within its window. For other pools it is not looked at. The
-/// activity's halo is left alone.
-#[allow(clippy::too_many_arguments)]
-pub fn fire(
-    isa: Isa,
-    pool: Pool,
-    transfer: Transfer,
-    drive: &[f32],
-    drive_layout: Layout,
-    activity: &mut [f32],
-    activity_layout: Layout,
-    winners: &mut [u8],
-) {
+/// Winners are `[sample][block][row][column][16]` of the pooled map, without halo: for each value of a max pool, the
+/// place `row * size + column` of the largest drive within its window. The activity's halo is left alone.
+pub fn fire(isa: Isa, drive: &[f32], drive_layout: Layout, firing: Firing<'_>) {
     let samples = drive.len() / drive_layout.sample();
-    let pixels = check_pool(pool, drive_layout, activity_layout);
     assert_eq!(drive.len(), samples * drive_layout.sample(), "drive of {samples} samples");
-    assert_eq!(activity.len(), samples * activity_layout.sample(), "activity of {samples} samples");
-    let drives = drive.par_chunks(drive_layout.sample());
-    let activities = activity.par_chunks_mut(activity_layout.sample());
-    let sample = |drive, activity, winners| {
-        isa.compute(Fire { pool, transfer, drive, drive_layout, activity, activity_layout, winners });
-    };
-    if matches!(pool, Pool::Max(_)) {
-        assert_eq!(winners.len(), samples * pixels * LANES, "winners of {samples} samples");
-        let winners = winners.par_chunks_mut(pixels * LANES);
-        drives.zip(activities).zip(winners).for_each(|((drive, activity), winners)| sample(drive, activity, winners));
-    } else {
-        drives.zip(activities).for_each(|(drive, activity)| sample(drive, activity, &mut []));
-    }
+    firing.check(drive_layout, samples);
+    tasks::for_each(Fire { drive, drive_layout, firing }, 1, &|fire| isa.compute(fire));
+}
+
+/// The same within one task.
+pub(super) fn fire_here(isa: Isa, drive: &[f32], drive_layout: Layout, firing: Firing<'_>) {
+    isa.compute(Fire { drive, drive_layout, firing });
+}
+
+/// The activity that gates an error, and the error.
+#[derive(Debug, Clone, Copy)]
+pub struct Gated<'a> {
+    /// Pool and transfer function of the population.
+    pub pool: Pool,
+    /// See [`Gated::pool`].
+    pub transfer: Transfer,
+    /// Its activity, and how it lies.
+    pub activity: (&'a [f32], Layout),
+    /// The winners that [`fire`] left; not looked at unless the pool has some.
+    pub winners: &'a [u8],
+    /// The error at the activity, and how it lies.
+    pub error: (&'a [f32], Layout),
+    /// What multiplies the error.
+    pub scale: f32,
+}
+
+/// Packets to be written.
+pub struct PacketsMut<'a> {
+    /// How they lie.
+    pub layout: PacketLayout,
+    /// See [`Packets`](super::Packets).
+    pub values: &'a mut [f32],
+    /// See [`Packets`](super::Packets).
+    pub winners: &'a mut [u8],
+    /// See [`Packets`](super::Packets).
+    pub events: &'a mut [u32],
 }
 
 /// Turns a batch of errors at the activity of a population into packets at its drive: error x gain, sent to the
 /// winner of each window of a max pool or spread over each window of a mean pool. The gain is computed from the
-/// activity alone; `scale` multiplies all. `events` gets the number of values of each packet that are not zero.
+/// activity alone.
 ///
-/// `winners` is what [`fire`] left. Places that no window covers get zero; the packet's halo is left alone.
-#[allow(clippy::too_many_arguments)]
-pub fn gate(
-    isa: Isa,
-    pool: Pool,
-    transfer: Transfer,
-    activity: &[f32],
-    activity_layout: Layout,
-    winners: &[u8],
-    error: &[f32],
-    error_layout: Layout,
-    scale: f32,
-    packet: &mut [f32],
-    packet_layout: Layout,
-    events: &mut [u32],
-) {
-    let samples = events.len();
-    let pixels = check_pool(pool, packet_layout, activity_layout);
-    assert_eq!(activity_layout.shape, error_layout.shape, "an error stands at an activity");
-    assert_eq!(activity.len(), samples * activity_layout.sample(), "activity of {samples} samples");
-    assert_eq!(error.len(), samples * error_layout.sample(), "error of {samples} samples");
-    assert_eq!(packet.len(), samples * packet_layout.sample(), "packet of {samples} samples");
-    let window = if matches!(pool, Pool::Max(_)) { pixels * LANES } else { 0 };
-    assert!(winners.len() >= samples * window, "winners of {samples} samples");
-    let activities = activity.par_chunks(activity_layout.sample());
-    let errors = error.par_chunks(error_layout.sample());
-    let packets = packet.par_chunks_mut(packet_layout.sample());
-    activities.zip(errors).zip(packets).zip(events.par_iter_mut()).enumerate().for_each(
-        |(sample, (((activity, error), packet), events))| {
-            let winners = &winners[sample * window..(sample + 1) * window];
-            isa.compute(Gate {
-                pool,
-                transfer,
-                activity,
-                activity_layout,
-                winners,
-                error,
-                error_layout,
-                scale,
-                packet,
-                packet_layout,
-                events,
-            });
-        },
-    );
+/// Places that no window covers get zero; the packet's halo is left alone.
+pub fn gate(isa: Isa, gated: Gated<'_>, packets: PacketsMut<'_>) {
+    let samples = packets.events.len();
+    let (activity, error) = (gated.activity, gated.error);
+    let pixels = check_pool(gated.pool, packets.layout.drive, activity.1);
+    assert_eq!(activity.1.shape, error.1.shape, "an error stands at an activity");
+    assert_eq!(activity.0.len(), samples * activity.1.sample(), "activity of {samples} samples");
+    assert_eq!(error.0.len(), samples * error.1.sample(), "error of {samples} samples");
+    assert_eq!(packets.values.len(), samples * packets.layout.values().sample(), "packets of {samples} samples");
+    assert_eq!(packets.winners.len(), samples * packets.layout.winners(), "winners of {samples} samples");
+    let pooled = packets.layout.window > 1;
+    assert!(!pooled || gated.pool == Pool::Max(packets.layout.window), "only a max pool's packets are pooled");
+    let window = if matches!(gated.pool, Pool::Max(_)) { pixels * LANES } else { 0 };
+    assert!(gated.winners.len() >= samples * window, "winners of {samples} samples");
+    tasks::for_each(Gate { gated, window, packets }, 1, &|gate| isa.compute(gate));
 }
 
 /// Refuses layouts that a pool does not connect; gives the vectors of one sample's pooled map.
@@ -166,49 +148,128 @@ fn check_pool(pool: Pool, drive: Layout, activity: Layout) -> usize {
     activity.blocks() * pooled.height * pooled.width
 }
 
-/// [`fire`] for one sample.
+/// A population that fires while its drive is computed, over a batch.
+pub struct Firing<'a> {
+    /// Its pool and transfer function.
+    pub pool: Pool,
+    /// See [`Firing::pool`].
+    pub transfer: Transfer,
+    /// Its activity, and how it lies.
+    pub activity: &'a mut [f32],
+    /// See [`Firing::activity`].
+    pub layout: Layout,
+    /// Winners of its windows, as [`fire`] leaves them; empty where its pool has none.
+    pub winners: &'a mut [u8],
+}
+
+impl<'a> Firing<'a> {
+    /// Refuses slices that do not belong to `samples` samples with drives like `drive`.
+    pub(super) fn check(&self, drive: Layout, samples: usize) {
+        let pixels = check_pool(self.pool, drive, self.layout);
+        assert_eq!(self.activity.len(), samples * self.layout.sample(), "activity of {samples} samples");
+        let winners = if matches!(self.pool, Pool::Max(_)) { samples * pixels * LANES } else { 0 };
+        assert_eq!(self.winners.len(), winners, "winners of {samples} samples");
+    }
+
+    /// Winners of one sample.
+    fn window(&self) -> usize {
+        if matches!(self.pool, Pool::Max(_)) {
+            self.layout.blocks() * self.row_len() * self.layout.shape.height
+        } else {
+            0
+        }
+    }
+
+    fn row_len(&self) -> usize {
+        self.layout.shape.width * LANES
+    }
+
+    /// The first `samples` and the others.
+    pub(super) fn split_at(self, samples: usize) -> (Firing<'a>, Firing<'a>) {
+        let window = self.window();
+        let (activity, others) = self.activity.split_at_mut(samples * self.layout.sample());
+        let (winners, other_winners) = self.winners.split_at_mut(samples * window);
+        let Firing { pool, transfer, layout, .. } = self;
+        let of = |activity, winners| Firing { pool, transfer, activity, layout, winners };
+        (of(activity, winners), of(others, other_winners))
+    }
+
+    /// Fires what depends on `rows` whole rows of one block's drive from row `top` on, a multiple of the window's side.
+    ///
+    /// # Safety
+    /// The processor has the instruction set of `X`; the rows lie at `drive`, `line` floats apart.
+    #[inline(always)]
+    pub(super) unsafe fn rows<X: Vector>(
+        &mut self,
+        sample: usize,
+        block: usize,
+        top: usize,
+        rows: usize,
+        drive: *const f32,
+        line: usize,
+    ) {
+        let (size, shape, width) = (self.pool.size(), self.layout.shape, self.row_len());
+        for row in 0..rows / size {
+            let pooled = top / size + row;
+            let target = sample * self.layout.sample() + self.layout.offset(block * LANES, pooled, 0);
+            let winners = sample * self.window() + (block * shape.height + pooled) * width;
+            let target = &mut self.activity[target..target + width];
+            // SAFETY: the caller's; the winners have one vector of bytes for each window, where there are any.
+            unsafe {
+                let source = drive.add(row * size * line);
+                match self.pool {
+                    Pool::None => {
+                        for (column, pixel) in target.chunks_exact_mut(LANES).enumerate() {
+                            let drive = X::load(source.add(column * LANES));
+                            transfer::fire(self.transfer, drive).store(pixel.as_mut_ptr());
+                        }
+                    }
+                    // A size known when this is compiled unrolls the window.
+                    Pool::Max(2) => {
+                        let winners = self.winners[winners..winners + width].as_mut_ptr();
+                        largest_of_row::<X>(2, source, line, self.transfer, target, winners);
+                    }
+                    Pool::Max(size) => {
+                        let winners = self.winners[winners..winners + width].as_mut_ptr();
+                        largest_of_row::<X>(size, source, line, self.transfer, target, winners);
+                    }
+                    Pool::Mean(2) => mean_of_row::<X>(2, source, line, self.transfer, target),
+                    Pool::Mean(size) => mean_of_row::<X>(size, source, line, self.transfer, target),
+                }
+            }
+        }
+    }
+}
+
+/// Drives of a batch that are there already.
 struct Fire<'a> {
-    pool: Pool,
-    transfer: Transfer,
     drive: &'a [f32],
     drive_layout: Layout,
-    activity: &'a mut [f32],
-    activity_layout: Layout,
-    winners: &'a mut [u8],
+    firing: Firing<'a>,
+}
+
+impl Batch for Fire<'_> {
+    fn samples(&self) -> usize {
+        self.drive.len() / self.drive_layout.sample()
+    }
+
+    fn split_at(self, samples: usize) -> (Self, Self) {
+        let (drive, others) = self.drive.split_at(samples * self.drive_layout.sample());
+        let (firing, rest) = self.firing.split_at(samples);
+        let drive_layout = self.drive_layout;
+        (Fire { drive, drive_layout, firing }, Fire { drive: others, drive_layout, firing: rest })
+    }
 }
 
 impl Kernel for Fire<'_> {
     #[inline(always)]
-    unsafe fn compute<X: Vector>(self) {
-        let (from, to) = (self.drive_layout, self.activity_layout);
-        let mut winners = self.winners.as_mut_ptr();
-        for block in 0..to.blocks() {
-            for row in 0..to.shape.height {
-                let source = &self.drive[from.offset(block * LANES, row * self.pool.size(), 0)..];
-                let target = to.offset(block * LANES, row, 0);
-                let target = &mut self.activity[target..target + to.shape.width * LANES];
-                // SAFETY: the caller vouches for the instruction set. The windows of one row of the pooled map lie
-                // within the drive's rows, and the winners have one vector of bytes for each.
-                unsafe {
-                    match self.pool {
-                        Pool::None => {
-                            for (column, pixel) in target.chunks_exact_mut(LANES).enumerate() {
-                                let drive = X::load(source.as_ptr().add(column * LANES));
-                                transfer::fire(self.transfer, drive).store(pixel.as_mut_ptr());
-                            }
-                        }
-                        // A size known when this is compiled unrolls the window.
-                        Pool::Max(2) => {
-                            largest_of_row::<X>(2, source.as_ptr(), from.row(), self.transfer, target, winners);
-                        }
-                        Pool::Max(size) => {
-                            largest_of_row::<X>(size, source.as_ptr(), from.row(), self.transfer, target, winners);
-                        }
-                        Pool::Mean(2) => mean_of_row::<X>(2, source.as_ptr(), from.row(), self.transfer, target),
-                        Pool::Mean(size) => mean_of_row::<X>(size, source.as_ptr(), from.row(), self.transfer, target),
-                    }
-                }
-                winners = winners.wrapping_add(target.len());
+    unsafe fn compute<X: Vector>(mut self) {
+        let layout = self.drive_layout;
+        for sample in 0..self.samples() {
+            for block in 0..layout.blocks() {
+                let drive = &self.drive[sample * layout.sample() + layout.offset(block * LANES, 0, 0)..];
+                // SAFETY: the caller vouches for the instruction set; the block's rows lie within the sample.
+                unsafe { self.firing.rows::<X>(sample, block, 0, layout.shape.height, drive.as_ptr(), layout.row()) };
             }
         }
     }
@@ -272,52 +333,89 @@ unsafe fn mean_of_row<X: Vector>(
     }
 }
 
-/// [`gate`] for one sample.
+/// [`gate`] for some samples, each with `window` winners.
 struct Gate<'a> {
-    pool: Pool,
-    transfer: Transfer,
-    activity: &'a [f32],
-    activity_layout: Layout,
-    winners: &'a [u8],
-    error: &'a [f32],
-    error_layout: Layout,
-    scale: f32,
-    packet: &'a mut [f32],
-    packet_layout: Layout,
-    events: &'a mut u32,
+    gated: Gated<'a>,
+    window: usize,
+    packets: PacketsMut<'a>,
+}
+
+impl Batch for Gate<'_> {
+    fn samples(&self) -> usize {
+        self.packets.events.len()
+    }
+
+    fn split_at(self, samples: usize) -> (Self, Self) {
+        let Gate { gated, window, packets: PacketsMut { layout, values, winners, events } } = self;
+        let (activity, other_activity) = gated.activity.0.split_at(samples * gated.activity.1.sample());
+        let (error, other_error) = gated.error.0.split_at(samples * gated.error.1.sample());
+        let (won, other_won) = gated.winners.split_at(samples * window);
+        let (values, other_values) = values.split_at_mut(samples * layout.values().sample());
+        let (winners, other_winners) = winners.split_at_mut(samples * layout.winners());
+        let (events, other_events) = events.split_at_mut(samples);
+        let part = |activity, winners, error| Gated {
+            activity: (activity, gated.activity.1),
+            winners,
+            error: (error, gated.error.1),
+            ..gated
+        };
+        let first = PacketsMut { layout, values, winners, events };
+        let others = PacketsMut { layout, values: other_values, winners: other_winners, events: other_events };
+        (
+            Gate { gated: part(activity, won, error), window, packets: first },
+            Gate { gated: part(other_activity, other_won, other_error), window, packets: others },
+        )
+    }
 }
 
 impl Kernel for Gate<'_> {
     #[inline(always)]
-    unsafe fn compute<X: Vector>(self) {
-        let (here, to, size) = (self.activity_layout, self.packet_layout, self.pool.size());
-        let mut winners = self.winners.as_ptr();
+    unsafe fn compute<X: Vector>(mut self) {
+        for sample in 0..self.samples() {
+            // SAFETY: the caller vouches for the instruction set.
+            unsafe { self.sample::<X>(sample) };
+        }
+    }
+}
+
+impl Gate<'_> {
+    #[inline(always)]
+    unsafe fn sample<X: Vector>(&mut self, sample: usize) {
+        let Gated { pool, transfer, scale, .. } = self.gated;
+        let (here, from) = (self.gated.activity.1, self.gated.error.1);
+        let pooled = self.packets.layout.window > 1;
+        let (to, size) = (self.packets.layout.values(), if pooled { 1 } else { pool.size() });
+        let activity = &self.gated.activity.0[sample * here.sample()..(sample + 1) * here.sample()];
+        let error = &self.gated.error.0[sample * from.sample()..(sample + 1) * from.sample()];
+        let winners = &self.gated.winners[sample * self.window..(sample + 1) * self.window];
+        let packet = &mut self.packets.values[sample * to.sample()..(sample + 1) * to.sample()];
+        let mut winner = winners.as_ptr();
         let mut events = 0;
         for block in 0..to.blocks() {
             for row in 0..here.shape.height {
-                let activity = self.activity[here.offset(block * LANES, row, 0)..].as_ptr();
-                let error = self.error[self.error_layout.offset(block * LANES, row, 0)..].as_ptr();
-                let packet = self.packet[to.offset(block * LANES, row * size, 0)..].as_mut_ptr();
+                let activity = activity[here.offset(block * LANES, row, 0)..].as_ptr();
+                let error = error[from.offset(block * LANES, row, 0)..].as_ptr();
+                let packet = packet[to.offset(block * LANES, row * size, 0)..].as_mut_ptr();
                 for column in 0..here.shape.width {
                     // SAFETY: the caller vouches for the instruction set; columns and windows of this row lie within
                     // the sample's activity, error and packet, and winners have one vector of bytes for each.
                     unsafe {
                         let activity = X::load(activity.add(column * LANES));
-                        let error = X::load(error.add(column * LANES)).mul(X::splat(self.scale));
-                        let gated = transfer::gate(self.transfer, activity, error);
+                        let error = X::load(error.add(column * LANES)).mul(X::splat(scale));
+                        let gated = transfer::gate(transfer, activity, error);
                         let packet = packet.add(column * size * LANES);
-                        events += match self.pool {
-                            Pool::None => {
+                        events += match pool {
+                            Pool::Max(2) if !pooled => send(2, gated, winner, packet, to.row()),
+                            Pool::Max(size) if !pooled => send(size, gated, winner, packet, to.row()),
+                            Pool::Mean(size) => spread(size, gated, packet, to.row()),
+                            Pool::None | Pool::Max(_) => {
                                 gated.store(packet);
                                 gated.nonzeros()
                             }
-                            Pool::Max(2) => send(2, gated, winners, packet, to.row()),
-                            Pool::Max(size) => send(size, gated, winners, packet, to.row()),
-                            Pool::Mean(size) => spread(size, gated, packet, to.row()),
                         };
                     }
-                    if !self.winners.is_empty() {
-                        winners = winners.wrapping_add(LANES);
+                    if !winners.is_empty() {
+                        winner = winner.wrapping_add(LANES);
                     }
                 }
             }
@@ -325,10 +423,13 @@ impl Kernel for Gate<'_> {
             for row in 0..to.shape.height {
                 let covered = if row < here.shape.height * size { here.shape.width * size } else { 0 };
                 let first = to.offset(block * LANES, row, covered);
-                self.packet[first..first + (to.shape.width - covered) * LANES].fill(0.0);
+                packet[first..first + (to.shape.width - covered) * LANES].fill(0.0);
             }
         }
-        *self.events = events;
+        if pooled {
+            self.packets.winners[sample * self.window..(sample + 1) * self.window].copy_from_slice(winners);
+        }
+        self.packets.events[sample] = events;
     }
 }
 

@@ -28,8 +28,12 @@ use rayon::prelude::*;
 
 use self::tile::Strips;
 use super::afferents::{Afferents, Steps};
+use super::flow::{Flow, Input, Outcome, Sum};
 use super::isa::Isa;
 use super::layout::{LANES, Layout};
+use super::packet::{self, PacketLayout};
+use super::pointwise;
+use super::tasks::{self, Batch};
 
 /// Output channels of a weight panel: two vectors, what the widest register block computes at once.
 const PANEL: usize = 2 * LANES;
@@ -41,25 +45,21 @@ const PASS: usize = 1280;
 /// weight panel after the other goes over them.
 const TASK: usize = 96 * 1024;
 
+/// Floats of a drive that is fired at once, or of packets that are spread out, in one task: 512 KB.
+const BENCH: usize = 128 * 1024;
+
 /// Packed weights of one panel that are worth a task of their own, at least.
 const PACKED: usize = 32 * 1024;
 
 /// Positions of the widest register block: where positions are samples, tasks are made of so many.
 const TILE: usize = 10;
 
-/// What a product does with what stands in its output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sum {
-    /// Forgets it.
-    Replace,
-    /// Adds to it.
-    Add,
-}
-
 /// A linear map between two populations, compiled once from its geometry and run over batches.
 #[derive(Debug, Clone)]
 pub struct Product {
     input: Layout,
+    /// Side of the windows of packets that are its input.
+    window: usize,
     output: Layout,
     afferents: Afferents,
     passes: Vec<Pass>,
@@ -128,7 +128,8 @@ impl Product {
     /// The way back of the convolution with this kernel, stride and padding: from an error at the resolution of its
     /// drive to an error at the resolution of its input. Takes the same plain weights; `error.halo` must be at
     /// least [`Product::carry_halo`].
-    pub fn conv_carry(error: Layout, output: Layout, kernel: usize, stride: usize, pad: usize) -> Product {
+    pub fn conv_carry(error: PacketLayout, output: Layout, kernel: usize, stride: usize, pad: usize) -> Product {
+        let PacketLayout { drive: error, window } = error;
         check_conv(Layout { halo: pad, ..output }, error, kernel, stride, pad);
         let halo = Product::carry_halo(kernel, stride, pad);
         assert!(error.halo >= halo, "the error has a halo of {}, the carry reads {halo}", error.halo);
@@ -151,6 +152,7 @@ impl Product {
                 );
             }
         }
+        product.window = window;
         product.multiply_adds = (fan * error.shape.channels) as u64 * (error.shape.height * error.shape.width) as u64;
         product.settle()
     }
@@ -204,6 +206,7 @@ impl Product {
         assert_eq!(output.lanes, LANES, "a product writes whole vectors");
         Product {
             input,
+            window: 1,
             output,
             afferents: Afferents::default(),
             passes: Vec::new(),
@@ -308,36 +311,53 @@ impl Product {
     }
 
     /// Applies the map to a batch. `bias` has one value an output channel, or one for
-    /// each channel of each position of a locally connected map. A sample that `events` says has no event
-    /// is not read: its sum is the bias alone. Halo of the output is left alone, its spare lanes become zero.
-    #[allow(clippy::too_many_arguments)]
-    pub fn run(
+    /// each channel of each position of a locally connected map. A sample without events gets the bias alone.
+    pub fn run(&self, isa: Isa, packed: &[f32], input: Input<'_>, bias: Option<&[f32]>, outcome: Outcome<'_>) {
+        assert_eq!(packed.len(), self.packed_len(), "packed weights");
+        assert!(bias.is_none_or(|bias| bias.len() == self.biases), "a map with {} biases", self.biases);
+        let from = PacketLayout { drive: self.input, window: self.window };
+        let flow = Flow::new(input, from, outcome, self.output);
+        // What is spread out, and a drive that is fired at once, should not leave the cache.
+        let spread = if self.window > 1 { self.input.sample() } else { 0 };
+        let drive = if matches!(flow.outcome, Outcome::Fired(_)) { self.output.sample() } else { 0 };
+        let fitting = (BENCH / (spread + drive).max(1)).max(1).next_multiple_of(self.multiple);
+        let task = tasks::share(flow.samples(), self.multiple, self.task.min(fitting));
+        tasks::for_each(flow, task, &|flow| {
+            let samples = flow.samples();
+            tasks::with_bench(samples * (spread + drive), |bench| {
+                let (spread, drive) = bench.split_at_mut(samples * spread);
+                self.task(isa, packed, bias, flow, spread, drive);
+            });
+        });
+    }
+
+    /// One task of [`Product::run`], with room for what is spread out and for a drive that is not kept.
+    fn task(
         &self,
         isa: Isa,
         packed: &[f32],
-        input: &[f32],
-        events: Option<&[u32]>,
         bias: Option<&[f32]>,
-        sum: Sum,
-        output: &mut [f32],
+        flow: Flow<'_>,
+        spread: &mut [f32],
+        drive: &mut [f32],
     ) {
-        let samples = input.len() / self.input.sample();
-        assert_eq!(packed.len(), self.packed_len(), "packed weights");
-        assert_eq!(input.len(), samples * self.input.sample(), "input of a product");
-        assert_eq!(output.len(), samples * self.output.sample(), "output of a product of {samples} samples");
-        assert!(events.is_none_or(|events| events.len() == samples), "events of {samples} samples");
-        assert!(bias.is_none_or(|bias| bias.len() == self.biases), "a map with {} biases", self.biases);
-        // Every sum belongs to one task and runs in one order, so the cut may follow the number of threads.
-        let share = samples.div_ceil(2 * rayon::current_num_threads()).next_multiple_of(self.multiple);
-        let task = self.task.min(share).max(1);
-        output
-            .par_chunks_mut(task * self.output.sample())
-            .zip(input.par_chunks(task * self.input.sample()))
-            .enumerate()
-            .for_each(|(index, (output, input))| {
-                let events = events.map(|events| &events[index * task..]);
+        let (input, events) = match flow.input {
+            Input::Values(values) => (values, None),
+            Input::Packets(packets) if self.window == 1 => (packets.values, Some(packets.events)),
+            Input::Packets(packets) => {
+                packet::spread(isa, packets, spread);
+                (&*spread, Some(packets.events))
+            }
+        };
+        match flow.outcome {
+            Outcome::Sums(sum, output) => {
                 isa.compute(Strips { product: self, packed, input, events, bias, sum, output });
-            });
+            }
+            Outcome::Fired(firing) => {
+                isa.compute(Strips { product: self, packed, input, events, bias, sum: Sum::Replace, output: drive });
+                pointwise::fire_here(isa, drive, self.output, firing);
+            }
+        }
     }
 }
 

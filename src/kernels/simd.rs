@@ -34,6 +34,8 @@ pub(crate) trait Vector: Copy {
     const POSITIONS: usize;
     /// Blocks of sixteen channels of the register blocks of product and [correlation](super::correlation).
     const BLOCKS: usize;
+    /// Tiles of the register block of a [Winograd product](super::winograd).
+    const TILES: usize;
     /// Presynaptic values of the register block of a correlation.
     const SOURCES: usize;
 
@@ -116,6 +118,7 @@ impl Vector for Plain {
     type Mask = [bool; LANES];
     const POSITIONS: usize = 2;
     const BLOCKS: usize = 1;
+    const TILES: usize = 2;
     const SOURCES: usize = 2;
 
     #[inline(always)]

@@ -190,7 +190,18 @@ impl State {
     /// its synapses see it; empty for a unit that needs none.
     pub fn packet(&self, unit: UnitId, view: View) -> Vec<f32> {
         let population = &self.units[unit.0];
-        self.plain(&population.trace(view).packet, population.packet_layout)
+        let (trace, layout) = (population.trace(view), population.packet_layout);
+        if trace.packet.is_empty() {
+            return Vec::new();
+        }
+        let values = layout.drive.shape.len();
+        let mut plain = vec![0.0; self.samples * values];
+        for (sample, plain) in plain.chunks_exact_mut(values).enumerate() {
+            let own = sample * layout.values().sample()..(sample + 1) * layout.values().sample();
+            let winners = sample * layout.winners()..(sample + 1) * layout.winners();
+            layout.export(&trace.packet[own], &trace.packet_winners[winners], plain);
+        }
+        plain
     }
 
     /// Events of a unit, that is, values of its packet which are not 0, for each sample of the batch at hand; empty for

@@ -17,8 +17,9 @@ use super::pathway::{self, Pairing, Pathway};
 use super::population::Population;
 use super::{Change, Feedback, Signal, State, Synapse, View, Weights};
 use crate::kernels::layout::LANES;
-use crate::kernels::product::Sum;
-use crate::kernels::{Buffer, Layout, Pool, Transfer, pointwise};
+use crate::kernels::{
+    Buffer, Firing, Gated, Input, Layout, Outcome, PacketLayout, Packets, PacketsMut, Pool, Sum, Transfer, pointwise,
+};
 use crate::network::{self, FeedbackId, Network, UnitId};
 use crate::optimizer::{Moments, Optimizer};
 use crate::rng::Rng;
@@ -116,8 +117,11 @@ struct Undo<'a> {
 impl Undo<'_> {
     /// g(activity).
     fn run(&self, activity: &[f32], drive: &mut [f32], out: &mut [f32]) {
-        self.pathway.run(self.isa, self.packed, activity, None, self.weights.bias(), Sum::Replace, drive);
-        pointwise::fire(self.isa, Pool::None, self.transfer, drive, self.layout, out, self.layout, &mut []);
+        let (input, sums) = (Input::Values(activity), Outcome::Sums(Sum::Replace, drive));
+        self.pathway.run(self.isa, self.packed, input, self.weights.bias(), sums);
+        let firing =
+            Firing { pool: Pool::None, transfer: self.transfer, activity: out, layout: self.layout, winners: &mut [] };
+        pointwise::fire(self.isa, drive, self.layout, firing);
     }
 }
 
@@ -172,20 +176,21 @@ impl State {
         error.par_chunks(layout.sample()).zip(losses.par_iter_mut()).for_each(|(error, loss)| *loss = square(error));
         let loss = losses[..samples].iter().sum::<f64>() / f64::from(values);
         inverse.reconstruction = if view == View::Stored || views == 1 { loss } else { inverse.reconstruction + loss };
-        pointwise::gate(
-            isa,
-            Pool::None,
+        let gated = Gated {
+            pool: Pool::None,
             transfer,
-            image,
-            layout,
-            &[],
-            error,
-            layout,
-            2.0 / values,
-            &mut packet[..samples * packet_layout.sample()],
-            packet_layout,
-            &mut events[..samples],
-        );
+            activity: (image, layout),
+            winners: &[],
+            error: (error, layout),
+            scale: 2.0 / values,
+        };
+        let packets = PacketsMut {
+            layout: PacketLayout::whole(packet_layout),
+            values: &mut packet[..samples * packet_layout.sample()],
+            winners: &mut [],
+            events: &mut events[..samples],
+        };
+        pointwise::gate(isa, gated, packets);
         synapses.work.done += samples as u64 * synapses.pathway.multiply_adds();
     }
 
@@ -206,8 +211,11 @@ impl State {
         synapses.work.add(events, synapses.multiply_adds);
         let pre = &upper.trace(View::Probe).activity[..samples * upper.layout.sample()];
         let synapse = Synapse {
-            pre: Signal::new(pre, upper.layout, None),
-            error: Signal::new(&inverse.packet[..samples * layout.sample()], layout, Some(events)),
+            pre: Signal::new(Packets::of_values(upper.layout, pre)),
+            error: Signal::new(Packets {
+                events,
+                ..Packets::of_values(layout, &inverse.packet[..samples * layout.sample()])
+            }),
         };
         if sum == Sum::Replace {
             inverse.change.fill(0.0);

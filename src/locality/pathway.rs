@@ -2,8 +2,12 @@
 //! what they ask of the layouts at its two ends. A transposed convolution turns every one of a convolution's kernels
 //! round: it drives as that carries, carries as that drives, and learns with the two ends swapped.
 
+use crate::kernels::arithmetic::{Arithmetic, Convolution, Errors};
 use crate::kernels::pointwise::relay;
-use crate::kernels::{Correlation, Isa, Layout, LocalCorrelation, Product, Sum, sum_over_positions, sum_over_samples};
+use crate::kernels::{
+    Correlation, EventCorrelation, Input, Isa, Layout, LocalCorrelation, Outcome, PacketLayout, Packets, Pool, Product,
+    Winograd, sum_over_positions, sum_over_samples,
+};
 use crate::network::LinearMap;
 
 /// How values travel from one population to another.
@@ -11,6 +15,8 @@ use crate::network::LinearMap;
 pub(super) enum Pathway {
     /// Each that arrives is a weighted sum.
     Weighted(Product),
+    /// The same, computed tile by tile with fewer multiplications.
+    Tiled(Winograd),
     /// Each arrives at one place, as it was but for a common factor.
     Relayed { from: Layout, to: Layout, scale: f32 },
 }
@@ -28,14 +34,17 @@ impl Pathway {
     pub(super) fn packed_len(&self) -> usize {
         match self {
             Pathway::Weighted(product) => product.packed_len(),
+            Pathway::Tiled(tiles) => tiles.packed_len(),
             Pathway::Relayed { .. } => 0,
         }
     }
 
     /// Brings plain weights into the order in which [`Pathway::run`] reads them.
     pub(super) fn pack(&self, weights: &[f32], packed: &mut [f32]) {
-        if let Pathway::Weighted(product) = self {
-            product.pack(weights, packed);
+        match self {
+            Pathway::Weighted(product) => product.pack(weights, packed),
+            Pathway::Tiled(tiles) => tiles.pack(weights, packed),
+            Pathway::Relayed { .. } => {}
         }
     }
 
@@ -43,74 +52,100 @@ impl Pathway {
     pub(super) fn multiply_adds(&self) -> u64 {
         match self {
             Pathway::Weighted(product) => product.multiply_adds(),
+            Pathway::Tiled(tiles) => tiles.multiply_adds(),
             Pathway::Relayed { .. } => 0,
         }
     }
 
-    /// Sends a batch on its way; see [`Product::run`].
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn run(
-        &self,
-        isa: Isa,
-        packed: &[f32],
-        input: &[f32],
-        events: Option<&[u32]>,
-        bias: Option<&[f32]>,
-        sum: Sum,
-        output: &mut [f32],
-    ) {
-        match *self {
-            Pathway::Weighted(ref product) => product.run(isa, packed, input, events, bias, sum, output),
-            Pathway::Relayed { from, to, scale } => relay(isa, scale, (input, from), (output, to), sum),
+    /// Whether a population with this pool can fire while it is driven.
+    pub(super) fn fires(&self, pool: Pool) -> bool {
+        match self {
+            Pathway::Weighted(_) => true,
+            Pathway::Tiled(_) => Winograd::fires(pool),
+            Pathway::Relayed { .. } => false,
+        }
+    }
+
+    /// Sends a batch on its way.
+    pub(super) fn run(&self, isa: Isa, packed: &[f32], input: Input<'_>, bias: Option<&[f32]>, outcome: Outcome<'_>) {
+        match (self, input, outcome) {
+            (Pathway::Weighted(product), input, outcome) => product.run(isa, packed, input, bias, outcome),
+            (Pathway::Tiled(tiles), input, outcome) => tiles.run(isa, packed, input, bias, outcome),
+            (
+                &Pathway::Relayed { from, to, scale },
+                Input::Values(values) | Input::Packets(Packets { values, .. }),
+                Outcome::Sums(sum, sums),
+            ) => relay(isa, scale, (values, from), (sums, to), sum),
+            (Pathway::Relayed { .. }, _, Outcome::Fired(_)) => unreachable!("a relay drives before its unit fires"),
         }
     }
 }
 
 /// The kernel that turns values laid out like `from` into a drive laid out like `to`.
-pub(super) fn drive(map: LinearMap, from: Layout, to: Layout) -> Pathway {
+pub(super) fn drive(map: LinearMap, from: Layout, to: Layout, arithmetic: Arithmetic) -> Pathway {
     Pathway::Weighted(match map {
         LinearMap::Dense { .. } => Product::dense(from, to),
+        LinearMap::Conv { kernel, stride, pad, .. } if is_tiled(from, to, kernel, stride, arithmetic) => {
+            return Pathway::Tiled(Winograd::conv(from, to, pad));
+        }
         LinearMap::Conv { kernel, stride, pad, .. } => Product::conv(from, to, kernel, stride, pad),
         LinearMap::Local { kernel, stride, pad, .. } => Product::local(from, to, kernel, stride, pad),
-        LinearMap::TransposedConv { kernel, stride, pad, .. } => Product::conv_carry(from, to, kernel, stride, pad),
+        LinearMap::TransposedConv { kernel, stride, pad, .. } => {
+            Product::conv_carry(PacketLayout::whole(from), to, kernel, stride, pad)
+        }
         LinearMap::OneToOne => return Pathway::Relayed { from, to, scale: 1.0 },
     })
 }
 
 /// The way back of [`drive`]: from an error at its drive to an error at the values that it read, by the same weights.
-pub(super) fn carry(map: LinearMap, from: Layout, to: Layout) -> Pathway {
+pub(super) fn carry(map: LinearMap, from: PacketLayout, to: Layout, arithmetic: Arithmetic) -> Pathway {
     Pathway::Weighted(match map {
-        LinearMap::Dense { .. } => Product::dense_carry(from, to),
+        LinearMap::Dense { .. } => Product::dense_carry(from.drive, to),
+        LinearMap::Conv { kernel, stride, pad, .. } if is_tiled(from.drive, to, kernel, stride, arithmetic) => {
+            return Pathway::Tiled(Winograd::conv_carry(from, to, pad));
+        }
         LinearMap::Conv { kernel, stride, pad, .. } => Product::conv_carry(from, to, kernel, stride, pad),
-        LinearMap::Local { kernel, stride, pad, .. } => Product::local_carry(from, to, kernel, stride, pad),
-        LinearMap::TransposedConv { kernel, stride, pad, .. } => Product::conv(from, to, kernel, stride, pad),
-        LinearMap::OneToOne => return Pathway::Relayed { from, to, scale: 1.0 },
+        LinearMap::Local { kernel, stride, pad, .. } => Product::local_carry(from.drive, to, kernel, stride, pad),
+        LinearMap::TransposedConv { kernel, stride, pad, .. } => Product::conv(from.drive, to, kernel, stride, pad),
+        LinearMap::OneToOne => return Pathway::Relayed { from: from.drive, to, scale: 1.0 },
     })
 }
 
+/// Whether a convolution between such maps is computed tile by tile.
+fn is_tiled(from: Layout, to: Layout, kernel: usize, stride: usize, arithmetic: Arithmetic) -> bool {
+    arithmetic.convolution == Convolution::Winograd && Winograd::suits(from, to, kernel, stride)
+}
+
 /// The kernel that correlates activity with the error at the drive.
-pub(super) fn learn(map: LinearMap, activity: Layout, error: Layout) -> Pairing {
+pub(super) fn learn(map: LinearMap, activity: Layout, error: PacketLayout, arithmetic: Arithmetic) -> Pairing {
     match map {
-        LinearMap::Dense { .. } => Pairing::Straight(Correlation::dense(activity, error)),
+        LinearMap::Dense { .. } => Pairing::Straight(Correlation::dense(activity, error.drive), None),
         LinearMap::Conv { kernel, stride, pad, .. } => {
-            Pairing::Straight(Correlation::conv(activity, error, kernel, stride, pad))
+            let events = arithmetic.errors == Errors::Events && EventCorrelation::suits(activity, kernel);
+            let events = events.then(|| EventCorrelation::new(activity, error, stride, pad));
+            Pairing::Straight(Correlation::conv(activity, error, kernel, stride, pad), events)
         }
         LinearMap::Local { kernel, stride, pad, .. } => {
-            Pairing::Local(LocalCorrelation::new(activity, error, kernel, stride, pad))
+            Pairing::Local(LocalCorrelation::new(activity, error.drive, kernel, stride, pad))
         }
         LinearMap::TransposedConv { kernel, stride, pad, .. } => {
-            Pairing::Swapped(Correlation::conv(error, activity, kernel, stride, pad))
+            Pairing::Swapped(Correlation::conv(error.drive, PacketLayout::whole(activity), kernel, stride, pad))
         }
         LinearMap::OneToOne => unreachable!("without weights nothing learns"),
     }
 }
 
+/// Whether all kernels that read packets of this map can do with pooled ones.
+pub(super) fn reads_pooled(map: LinearMap) -> bool {
+    matches!(map, LinearMap::Conv { .. })
+}
+
 /// The kernel by which an inverse learns whose way down is the [`carry`] of `map`: it correlates the upper unit's
 /// activity with an error at what it says below.
 pub(super) fn learn_back(map: LinearMap, activity: Layout, error: Layout) -> Pairing {
-    match learn(map, error, activity) {
-        Pairing::Straight(correlation) => Pairing::Swapped(correlation),
-        Pairing::Swapped(correlation) => Pairing::Straight(correlation),
+    match learn(map, error, PacketLayout::whole(activity), Arithmetic::PLAIN) {
+        Pairing::Straight(correlation, _) => Pairing::Swapped(correlation),
+        Pairing::Swapped(correlation) => Pairing::Straight(correlation, None),
         Pairing::Local(_) => unreachable!("an inverse is the way back of a convolution or a dense map"),
     }
 }
@@ -149,8 +184,8 @@ pub(super) fn learn_halo(map: LinearMap) -> usize {
 /// How presynaptic activity is paired with postsynaptic error.
 #[derive(Debug, Clone)]
 pub(super) enum Pairing {
-    /// Windows of the activity with single errors.
-    Straight(Correlation),
+    /// Windows of the activity with single errors: all of them, or event by event.
+    Straight(Correlation, Option<EventCorrelation>),
     /// Windows of the error with single activities.
     Swapped(Correlation),
     /// As straight, but each position by itself.
@@ -161,40 +196,55 @@ impl Pairing {
     /// Floats of scratch that batches of up to `samples` need.
     pub(super) fn scratch_len(&self, samples: usize) -> usize {
         match self {
-            Pairing::Straight(correlation) | Pairing::Swapped(correlation) => correlation.scratch_len(samples),
+            Pairing::Straight(correlation, events) => {
+                let events = events.as_ref().map_or(0, |events| events.scratch_len(samples));
+                correlation.scratch_len(samples).max(events)
+            }
+            Pairing::Swapped(correlation) => correlation.scratch_len(samples),
             Pairing::Local(correlation) => correlation.scratch_len(),
         }
+    }
+
+    /// The kernel that goes through these packets event by event, if that is the faster way.
+    fn by_events(&self, packets: Packets<'_>) -> Option<&EventCorrelation> {
+        match self {
+            Pairing::Straight(_, Some(events)) if packets.density() < EventCorrelation::DENSEST => Some(events),
+            _ => None,
+        }
+    }
+
+    /// Whether these packets are gone through event by event.
+    pub(super) fn goes_by_events(&self, packets: Packets<'_>) -> bool {
+        self.by_events(packets).is_some()
     }
 
     /// Adds error x activity, summed over the batch, to the change of the weights.
     pub(super) fn run(
         &self,
         isa: Isa,
-        activity: &[f32],
-        error: &[f32],
-        events: Option<&[u32]>,
+        activity: Packets<'_>,
+        error: Packets<'_>,
         scratch: &mut [f32],
         change: &mut [f32],
     ) {
+        if let Some(events) = self.by_events(error) {
+            return events.run(isa, activity.values, error, scratch, change);
+        }
         match self {
-            Pairing::Straight(correlation) => correlation.run(isa, activity, error, events, scratch, change),
-            Pairing::Swapped(correlation) => correlation.run(isa, error, activity, events, scratch, change),
-            Pairing::Local(correlation) => correlation.run(isa, activity, error, events, scratch, change),
+            Pairing::Straight(correlation, _) => correlation.run(isa, activity.values, error, scratch, change),
+            Pairing::Swapped(correlation) => {
+                let activity = Packets { events: error.events, ..activity };
+                correlation.run(isa, error.values, activity, scratch, change);
+            }
+            Pairing::Local(correlation) => correlation.run(isa, activity.values, error, scratch, change),
         }
     }
 
     /// Adds the error, summed over the batch and over the positions that share a bias, to the change of the biases.
-    pub(super) fn run_biases(
-        &self,
-        isa: Isa,
-        error: &[f32],
-        layout: Layout,
-        events: Option<&[u32]>,
-        change: &mut [f32],
-    ) {
+    pub(super) fn run_biases(&self, isa: Isa, error: Packets<'_>, change: &mut [f32]) {
         match self {
-            Pairing::Straight(_) | Pairing::Swapped(_) => sum_over_positions(isa, error, layout, events, change),
-            Pairing::Local(_) => sum_over_samples(isa, error, layout, events, change),
+            Pairing::Straight(..) | Pairing::Swapped(_) => sum_over_positions(isa, error, change),
+            Pairing::Local(_) => sum_over_samples(isa, error, change),
         }
     }
 }

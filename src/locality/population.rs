@@ -1,10 +1,9 @@
 //! The buffers of one unit: what it receives, what it says, what it is told.
 
-use std::collections::BTreeSet;
-
-use super::{Place, View, pathway};
-use crate::kernels::{Buffer, Layout, Pool};
-use crate::network::{Network, UnitId, Wiring};
+use super::{Place, Provision, View, pathway};
+use crate::kernels::arithmetic::Errors;
+use crate::kernels::{Buffer, Firing, Layout, PacketLayout, Packets, Pool};
+use crate::network::{Network, Unit, UnitId, Wiring};
 
 /// One unit's part of the state, for a batch.
 #[derive(Debug, Clone)]
@@ -17,7 +16,7 @@ pub(super) struct Population {
     pub error_layout: Layout,
     /// Layout of the packet, at the resolution of the drive; its halo serves the feedback that carries it
     /// and the projections that learn from it.
-    pub packet_layout: Layout,
+    pub packet_layout: PacketLayout,
     /// Summed input, overwritten by each presentation.
     pub drive: Buffer,
     /// One trace for each presentation that must be kept apart: both, or one that the current view overwrites; then
@@ -40,14 +39,28 @@ pub(super) struct Trace {
     pub error: Buffer,
     /// Error at the drive, gated.
     pub packet: Buffer,
+    /// Where in its window each value of a pooled packet belongs.
+    pub packet_winners: Vec<u8>,
     /// Non-zero values of the packet, for each sample.
     pub events: Vec<u32>,
 }
 
+impl Trace {
+    /// The packets of `samples` samples, which lie like `layout`.
+    pub(super) fn packets(&self, layout: PacketLayout, samples: usize) -> Packets<'_> {
+        Packets {
+            layout,
+            values: &self.packet[..samples * layout.values().sample()],
+            winners: &self.packet_winners[..samples * layout.winners()],
+            events: &self.events[..samples],
+        }
+    }
+}
+
 impl Population {
-    /// Buffers for `samples` samples of a unit, as far as something reads or writes them; `traces` presentations are
-    /// kept apart.
-    pub(super) fn new(network: &Network, id: UnitId, samples: usize, traces: usize, places: &BTreeSet<Place>) -> Self {
+    /// Buffers of a unit, as far as something reads or writes them; `traces` presentations are kept apart.
+    pub(super) fn new(network: &Network, id: UnitId, traces: usize, provision: &Provision<'_>) -> Self {
+        let Provision { samples, places, .. } = *provision;
         let unit = network.unit(id);
         let map = |projection| network.projection(projection).map;
         let halo = network.efferents(id).map(|p| pathway::activity_halo(map(p))).max().unwrap_or(0);
@@ -61,7 +74,18 @@ impl Population {
         let layout = if narrow { Layout::input(unit.shape, halo) } else { Layout::new(unit.shape, halo) };
         let drive_layout = Layout::new(unit.drive, 0);
         let error_layout = Layout::new(unit.shape, 0);
-        let packet_layout = Layout::new(unit.drive, packet_halo);
+        let mut readers = network.afferents(id).filter(|&p| network.learns(p)).map(map).chain(
+            network.feedback_from(id).map(|f| network.answer(f)).filter(|f| f.wiring != Wiring::Inverse).map(|f| f.map),
+        );
+        let pooled = provision.arithmetic.errors == Errors::Events && readers.all(pathway::reads_pooled);
+        let window = if let Pool::Max(side) = unit.pool
+            && pooled
+        {
+            side
+        } else {
+            1
+        };
+        let packet_layout = PacketLayout { drive: Layout::new(unit.drive, packet_halo), window };
         let probed = places.contains(&Place::Activity(id, View::Probe));
         let zeros = |needed: bool, layout: Layout| Buffer::zeros(if needed { samples * layout.sample() } else { 0 });
         let trace = |views: &[View]| {
@@ -74,7 +98,8 @@ impl Population {
                     _ => Vec::new(),
                 },
                 error: zeros(erring, error_layout),
-                packet: zeros(learning, packet_layout),
+                packet: zeros(learning, packet_layout.values()),
+                packet_winners: vec![0; if learning { samples * packet_layout.winners() } else { 0 }],
                 events: vec![0; if learning { samples } else { 0 }],
             }
         };
@@ -91,6 +116,21 @@ impl Population {
             kept: views.len(),
             memory: vec![0.0; if remembers { samples * unit.shape.len() } else { 0 }],
         }
+    }
+
+    /// The drive of a presentation of `samples` samples, how it lies, and what firing makes of it.
+    pub(super) fn firing(&mut self, unit: &Unit, view: View, samples: usize) -> ((&[f32], Layout), Firing<'_>) {
+        let slot = self.slot(view);
+        let trace = &mut self.traces[slot];
+        let winners = trace.winners.len().min(samples * self.error_layout.sample());
+        let firing = Firing {
+            pool: unit.pool,
+            transfer: unit.transfer,
+            activity: &mut trace.activity[..samples * self.layout.sample()],
+            layout: self.layout,
+            winners: &mut trace.winners[..winners],
+        };
+        ((&self.drive[..samples * self.drive_layout.sample()], self.drive_layout), firing)
     }
 
     /// The trace that holds a presentation.

@@ -8,8 +8,7 @@ use super::population::Population;
 use super::synapses::{FeedbackSynapses, ForwardSynapses, Work};
 use super::{Change, Place, Signal, Synapse, View};
 use crate::kernels::pointwise;
-use crate::kernels::product::Sum;
-use crate::kernels::{Arithmetic, Buffer, Isa, Layout};
+use crate::kernels::{Arithmetic, Buffer, Gated, Input, Isa, Layout, Outcome, Packets, PacketsMut, Sum};
 use crate::loss::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
 use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
 use crate::optimizer::Optimizer;
@@ -96,10 +95,10 @@ impl Tally {
 impl State {
     /// The state of `network` before it has seen anything, with first weights drawn from the seed.
     pub fn new(network: &Network, provision: &Provision<'_>) -> State {
-        let Provision { isa, samples, places, keep_stored, seed, .. } = *provision;
+        let Provision { isa, samples, keep_stored, seed, .. } = *provision;
         let traces = if keep_stored { 2 } else { 1 };
         let units: Vec<Population> =
-            network.unit_ids().map(|id| Population::new(network, id, samples, traces, places)).collect();
+            network.unit_ids().map(|id| Population::new(network, id, traces, provision)).collect();
         let forward: Vec<ForwardSynapses> =
             network.projection_ids().map(|id| ForwardSynapses::new(network, id, &units, provision)).collect();
         let feedback: Vec<FeedbackSynapses> =
@@ -183,28 +182,33 @@ impl State {
         let (pre, post) = two(&mut self.units, ends.from.0, ends.to.0);
         let activity = &pre.trace(view).activity[..self.samples * pre.layout.sample()];
         let drive = &mut post.drive[..self.samples * post.drive_layout.sample()];
-        synapses.pathway.run(self.isa, &synapses.packed, activity, None, synapses.weights.bias(), sum, drive);
+        let (input, sums) = (Input::Values(activity), Outcome::Sums(sum, drive));
+        synapses.pathway.run(self.isa, &synapses.packed, input, synapses.weights.bias(), sums);
         synapses.drive_work.done += self.samples as u64 * synapses.multiply_adds;
     }
 
     /// A unit whose afferents have all arrived turns drive into activity.
     pub(crate) fn fire(&mut self, network: &Network, unit: UnitId, view: View) {
-        let population = &mut self.units[unit.0];
-        let slot = population.slot(view);
-        let Population { drive, drive_layout, layout, error_layout, traces, .. } = population;
-        let trace = &mut traces[slot];
-        let winners = trace.winners.len().min(self.samples * error_layout.sample());
-        let described = network.unit(unit);
-        pointwise::fire(
-            self.isa,
-            described.pool,
-            described.transfer,
-            &drive[..self.samples * drive_layout.sample()],
-            *drive_layout,
-            &mut trace.activity[..self.samples * layout.sample()],
-            *layout,
-            &mut trace.winners[..winners],
-        );
+        let (drive, firing) = self.units[unit.0].firing(network.unit(unit), view, self.samples);
+        let (drive, layout) = drive;
+        pointwise::fire(self.isa, drive, layout, firing);
+    }
+
+    /// A projection that alone drives a unit does so, and the unit fires while its drive is at hand: the drive is not
+    /// kept where the kernels can do without.
+    pub(crate) fn drive_and_fire(&mut self, network: &Network, projection: ProjectionId, unit: UnitId, view: View) {
+        if !self.forward[projection.0].pathway.fires(network.unit(unit).pool) {
+            self.drive(network, projection, view, Sum::Replace);
+            return self.fire(network, unit, view);
+        }
+        let samples = self.samples;
+        let synapses = &mut self.forward[projection.0];
+        let (pre, post) = two(&mut self.units, network.projection(projection).from.0, unit.0);
+        let activity = &pre.trace(view).activity[..samples * pre.layout.sample()];
+        let (_, firing) = post.firing(network.unit(unit), view, samples);
+        let (input, fired) = (Input::Values(activity), Outcome::Fired(firing));
+        synapses.pathway.run(self.isa, &synapses.packed, input, synapses.weights.bias(), fired);
+        synapses.drive_work.done += samples as u64 * synapses.multiply_adds;
     }
 
     /// A unit keeps its activity of the stored view in short-term memory.
@@ -262,22 +266,22 @@ impl State {
         let population = &mut self.units[unit.0];
         let slot = population.slot(view);
         let Population { layout, error_layout, packet_layout, traces, .. } = population;
-        let trace = &mut traces[slot];
-        let winners = trace.winners.len().min(self.samples * error_layout.sample());
-        pointwise::gate(
-            self.isa,
-            described.pool,
-            described.transfer,
-            &trace.activity[..self.samples * layout.sample()],
-            *layout,
-            &trace.winners[..winners],
-            &trace.error[..self.samples * error_layout.sample()],
-            *error_layout,
+        let (trace, samples) = (&mut traces[slot], self.samples);
+        let gated = Gated {
+            pool: described.pool,
+            transfer: described.transfer,
+            activity: (&trace.activity[..samples * layout.sample()], *layout),
+            winners: &trace.winners[..trace.winners.len().min(samples * error_layout.sample())],
+            error: (&trace.error[..samples * error_layout.sample()], *error_layout),
             scale,
-            &mut trace.packet[..self.samples * packet_layout.sample()],
-            *packet_layout,
-            &mut trace.events[..self.samples],
-        );
+        };
+        let packets = PacketsMut {
+            layout: *packet_layout,
+            values: &mut trace.packet[..samples * packet_layout.values().sample()],
+            winners: &mut trace.packet_winners[..samples * packet_layout.winners()],
+            events: &mut trace.events[..samples],
+        };
+        pointwise::gate(self.isa, gated, packets);
     }
 
     /// A feedback projection delivers error events downwards through its own weights.
@@ -285,13 +289,12 @@ impl State {
         let ends = network.answer(feedback);
         let synapses = &mut self.feedback[feedback.0];
         let (upper, lower) = two(&mut self.units, ends.from.0, ends.to.0);
-        let trace = upper.trace(view);
-        let events = &trace.events[..self.samples];
-        let packet = &trace.packet[..self.samples * upper.packet_layout.sample()];
+        let packets = upper.trace(view).packets(upper.packet_layout, self.samples);
         let error_layout = lower.error_layout;
         let error = &mut lower.trace_mut(view).error[..self.samples * error_layout.sample()];
-        synapses.pathway.run(self.isa, &synapses.packed, packet, Some(events), None, sum, error);
-        synapses.work.add(events, synapses.multiply_adds);
+        let sums = Outcome::Sums(sum, error);
+        synapses.pathway.run(self.isa, &synapses.packed, Input::Packets(packets), None, sums);
+        synapses.work.add(packets.events, synapses.multiply_adds);
     }
 
     /// A synapse population turns what its two ends show into a change, or adds to the one at hand.
@@ -307,16 +310,10 @@ impl State {
         let synapses = &mut self.forward[projection.0];
         let Some(plasticity) = &mut synapses.plasticity else { return };
         let (pre, post) = (&self.units[ends.from.0], &self.units[ends.to.0]);
-        let trace = post.trace(view);
-        let events = &trace.events[..self.samples];
-        let synapse = Synapse {
-            pre: Signal::new(&pre.trace(view).activity[..self.samples * pre.layout.sample()], pre.layout, None),
-            error: Signal::new(
-                &trace.packet[..self.samples * post.packet_layout.sample()],
-                post.packet_layout,
-                Some(events),
-            ),
-        };
+        let activity = &pre.trace(view).activity[..self.samples * pre.layout.sample()];
+        let packets = post.trace(view).packets(post.packet_layout, self.samples);
+        let synapse =
+            Synapse { pre: Signal::new(Packets::of_values(pre.layout, activity)), error: Signal::new(packets) };
         if sum == Sum::Replace {
             plasticity.change.fill(0.0);
         }
@@ -325,7 +322,12 @@ impl State {
             Change { isa: self.isa, pairing: &plasticity.pairing, scratch: &mut self.scratch, synapses: change, bias };
         rule(&synapse, &mut change);
         synapses.weights.connectome.silence(&mut plasticity.change);
-        synapses.learn_work.add(events, synapses.multiply_adds);
+        if plasticity.pairing.goes_by_events(packets) {
+            let places = packets.layout.drive.shape.len();
+            synapses.learn_work.add_events(packets.events, places, synapses.multiply_adds);
+        } else {
+            synapses.learn_work.add(packets.events, synapses.multiply_adds);
+        }
     }
 
     /// The optimiser folds a change into forward weights; learned feedback takes the very same update.

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::pathway::Pairing;
-use crate::kernels::{Isa, Layout};
+use crate::kernels::{Isa, Packets};
 
 /// Marks a presynaptic signal.
 #[derive(Debug, Clone, Copy)]
@@ -16,15 +16,13 @@ pub struct Post;
 /// What one side of a synapse population shows over a batch. Only the state can make one.
 #[derive(Debug, Clone, Copy)]
 pub struct Signal<'a, Side> {
-    values: &'a [f32],
-    layout: Layout,
-    events: Option<&'a [u32]>,
+    packets: Packets<'a>,
     side: PhantomData<Side>,
 }
 
 impl<'a, Side> Signal<'a, Side> {
-    pub(super) fn new(values: &'a [f32], layout: Layout, events: Option<&'a [u32]>) -> Self {
-        Signal { values, layout, events, side: PhantomData }
+    pub(super) fn new(packets: Packets<'a>) -> Self {
+        Signal { packets, side: PhantomData }
     }
 }
 
@@ -62,9 +60,9 @@ impl Change<'_> {
     /// Adds post x pre, summed over the batch and over the positions that share a weight. A bias is a synapse from a
     /// unit that is always 1.
     pub fn correlate(&mut self, pre: Signal<'_, Pre>, post: Signal<'_, Post>) {
-        self.pairing.run(self.isa, pre.values, post.values, post.events, self.scratch, self.synapses);
+        self.pairing.run(self.isa, pre.packets, post.packets, self.scratch, self.synapses);
         if !self.bias.is_empty() {
-            self.pairing.run_biases(self.isa, post.values, post.layout, post.events, self.bias);
+            self.pairing.run_biases(self.isa, post.packets, self.bias);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::inverse::Inverse;
 use super::pathway::{Pairing, Pathway};
 use super::population::Population;
 use super::{Breach, Errorway, Feedback, Feedforward, Provision, Weights, pathway};
-use crate::kernels::Buffer;
+use crate::kernels::{Buffer, PacketLayout};
 use crate::network::{FeedbackId, Init, Network, ProjectionId, Wiring};
 use crate::optimizer::Moments;
 use crate::rng::Stream;
@@ -71,6 +71,14 @@ impl Work {
         self.skipped += (events.len() as u64 - active) * each;
     }
 
+    /// Counts `each` multiply-adds for every sample: done for the share of its `places` that have events, else skipped.
+    pub(super) fn add_events(&mut self, events: &[u32], places: usize, each: u64) {
+        let count: u128 = events.iter().map(|&count| u128::from(count)).sum();
+        let done = (count * u128::from(each) / places as u128) as u64;
+        self.done += done;
+        self.skipped += events.len() as u64 * each - done;
+    }
+
     /// What was counted since the count was `earlier`.
     pub fn since(self, earlier: Work) -> Work {
         Work { done: self.done - earlier.done, skipped: self.skipped - earlier.skipped }
@@ -89,9 +97,9 @@ impl ForwardSynapses {
         let connectome = Connectome::draw(projection, synapses, stream);
         let fan_in = projection.fan_in(pre);
         let weights = Weights::draw(synapses, map.biases(pre), fan_in, projection.init, connectome, &mut rng);
-        let pathway = pathway::drive(map, from.layout, to.drive_layout);
+        let pathway = pathway::drive(map, from.layout, to.drive_layout, provision.arithmetic);
         let plasticity = network.learns(id).then(|| Plasticity {
-            pairing: pathway::learn(map, from.layout, to.packet_layout),
+            pairing: pathway::learn(map, from.layout, to.packet_layout, provision.arithmetic),
             change: vec![0.0; weights.values.len()],
             moments: provision.optimizer.moments(weights.values.len()),
             updates: 0,
@@ -125,9 +133,9 @@ impl FeedbackSynapses {
         let pre = network.unit(feedback.to).shape;
         let (upper, lower) = (&units[feedback.from.0], &units[feedback.to.0]);
         let inverts = feedback.wiring == Wiring::Inverse;
-        let heard = if inverts { upper.layout } else { upper.packet_layout };
+        let heard = if inverts { PacketLayout::whole(upper.layout) } else { upper.packet_layout };
         let scale = if network.is_aimed(feedback.to) && !inverts { provision.target_step } else { 1.0 };
-        let pathway = pathway::carry(feedback.map, heard, lower.error_layout).scaled(scale);
+        let pathway = pathway::carry(feedback.map, heard, lower.error_layout, provision.arithmetic).scaled(scale);
         let owns_weights = feedback.wiring != Wiring::Transported && feedback.map.has_weights();
         let weights = owns_weights.then(|| {
             let mut rng = Stream::new(provision.seed).named("feedback").named(&feedback.name).rng();

@@ -266,7 +266,7 @@ impl State {
             Place::Drive(unit, _) => Some(self.units[unit.0].drive_layout),
             Place::Activity(unit, _) => Some(self.units[unit.0].layout),
             Place::Error(unit, _) => Some(self.units[unit.0].error_layout),
-            Place::Packet(unit, _) => Some(self.units[unit.0].packet_layout),
+            Place::Packet(unit, _) => Some(self.units[unit.0].packet_layout.values()),
             Place::Reconstruction(id) => self.feedback[id.0].inverse.as_ref().map(|inverse| inverse.packet_layout()),
             _ => None,
         }

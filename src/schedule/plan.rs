@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{Passage, Step, walk};
-use crate::kernels::product::Sum;
+use crate::kernels::Sum;
 use crate::locality::{Breach, Place, View};
 use crate::loss::StoredView;
 use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};

@@ -2,7 +2,7 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::kernels::product::Sum;
+use crate::kernels::Sum;
 use crate::kernels::{Pool, Transfer};
 use crate::locality::{Place, View};
 use crate::loss::StoredView;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::Step;
-use crate::kernels::product::Sum;
+use crate::kernels::Sum;
 use crate::locality::View;
 use crate::loss::{Loss, Memory, StoredView};
 use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};

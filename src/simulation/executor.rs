@@ -49,8 +49,11 @@ impl Executor<'_> {
 
     /// Takes what a plan lets be taken in one go; see [`Plan::beats`](crate::schedule::Plan::beats).
     pub(super) fn take_beat(&self, beat: &[Step], state: &mut State, found: &mut Comparison) {
-        for &step in beat {
-            self.take(step, state, found);
+        match *beat {
+            [Step::Drive(projection, view, _), Step::Fire(unit, _)] => {
+                state.drive_and_fire(self.network, projection, unit, view);
+            }
+            _ => beat.iter().for_each(|&step| self.take(step, state, found)),
         }
     }
 

@@ -338,4 +338,10 @@ impl Experiment {
     pub fn simulation_for(&self, isa: Isa, pairs: usize) -> Simulation {
         Simulation::on(isa, self.network.clone(), self.learning().clone(), pairs, self.training().seed)
     }
+
+    /// The same with kernels that take plain sums over everything, whatever the file says.
+    pub fn plain_simulation(&self, isa: Isa, pairs: usize) -> Simulation {
+        let learning = Learning { arithmetic: Arithmetic::PLAIN, ..self.learning().clone() };
+        Simulation::on(isa, self.network.clone(), learning, pairs, self.training().seed)
+    }
 }

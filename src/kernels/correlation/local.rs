@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::super::afferents::{Afferents, Steps};
 use super::super::isa::Isa;
 use super::super::layout::{LANES, Layout};
+use super::super::packet::{PacketLayout, Packets};
 use super::tile::Strips;
 use super::{BlockSum, Correlation, PANEL, STRIP, TASKS, check_conv};
 use crate::shape::Shape;
@@ -66,23 +67,15 @@ impl LocalCorrelation {
         self.positions() as u64 * self.first.multiply_adds()
     }
 
-    /// Adds the correlation over a batch to `change`. Samples that `events` says have no event are not read. `scratch`
-    /// needs no content and holds none of use afterwards.
-    pub fn run(
-        &self,
-        isa: Isa,
-        input: &[f32],
-        error: &[f32],
-        events: Option<&[u32]>,
-        scratch: &mut [f32],
-        change: &mut [f32],
-    ) {
+    /// Adds the correlation over a batch to `change`. Samples without events are not read. `scratch` needs no content
+    /// and holds none of use afterwards.
+    pub fn run(&self, isa: Isa, input: &[f32], packets: Packets<'_>, scratch: &mut [f32], change: &mut [f32]) {
+        let error = packets.values;
         let sample = self.first.input.sample();
         let samples = input.len() / sample;
         let weights = self.first.afferents.len() * self.error.shape.channels;
         assert_eq!(input.len(), samples * sample, "input of a correlation");
-        assert_eq!(error.len(), samples * self.error.sample(), "error of a correlation of {samples} samples");
-        assert!(events.is_none_or(|events| events.len() == samples), "events of {samples} samples");
+        packets.check(PacketLayout::whole(self.error));
         assert_eq!(change.len(), self.positions() * weights, "change of a correlation");
         let used = self.scratch_len();
         assert!(scratch.len() >= used, "scratch of {}, the correlation needs {used}", scratch.len());
@@ -105,23 +98,18 @@ impl LocalCorrelation {
                     }
                     // The first position's kernel, on an input that begins so much later.
                     let input = &input[start * sample + row * self.row + column * self.column..];
-                    let events = events.map(|events| &events[strip.clone()]);
-                    self.correlate(isa, (input, gathered), events, strip.len(), partial, change);
+                    let layout = PacketLayout::whole(self.first.error);
+                    let values = &gathered[..strip.len() * self.first.error.sample()];
+                    let events = packets.events.get(strip).unwrap_or_default();
+                    let packets = Packets { layout, values, winners: &[], events };
+                    self.correlate(isa, input, packets, partial, change);
                 }
             }
         });
     }
 
     /// Adds the correlation of one position over a strip of samples to the position's change.
-    fn correlate(
-        &self,
-        isa: Isa,
-        (input, error): (&[f32], &[f32]),
-        events: Option<&[u32]>,
-        samples: usize,
-        partial: &mut [f32],
-        change: &mut [f32],
-    ) {
+    fn correlate(&self, isa: Isa, input: &[f32], packets: Packets<'_>, partial: &mut [f32], change: &mut [f32]) {
         let (correlation, fan) = (&self.first, self.first.afferents.len());
         for panel in 0..correlation.panels() {
             let first = panel * PANEL;
@@ -129,8 +117,8 @@ impl LocalCorrelation {
             for start in (0..fan).step_by(correlation.range) {
                 let range = start..fan.min(start + correlation.range);
                 let plain = &correlation.afferents.plain[range.clone()];
-                let (samples, partial) = (0..samples, &mut *partial);
-                isa.compute(Strips { correlation, input, error, events, samples, panel, range, partial });
+                let (samples, partial, bench) = (0..packets.samples(), &mut *partial, &mut [][..]);
+                isa.compute(Strips { correlation, input, packets, samples, panel, range, partial, bench });
                 for (&plain, totals) in plain.iter().zip(partial.chunks_exact(PANEL)) {
                     let change = &mut change[plain as usize + first..][..width];
                     for (change, total) in change.iter_mut().zip(totals) {
@@ -143,18 +131,16 @@ impl LocalCorrelation {
 }
 
 /// Adds to `change`, `[row][column][channel]`, the sum of the error over samples: what biases of their own at every
-/// position learn from. Samples that `events` says have no event are not read.
-pub fn sum_over_samples(isa: Isa, error: &[f32], layout: Layout, events: Option<&[u32]>, change: &mut [f32]) {
-    let samples = error.len() / layout.sample();
-    assert_eq!(error.len(), samples * layout.sample(), "error of a bias");
-    assert!(events.is_none_or(|events| events.len() == samples), "events of {samples} samples");
-    assert_eq!(layout.lanes, LANES, "errors are whole vectors");
+/// position learn from. Samples without events are not read.
+pub fn sum_over_samples(isa: Isa, packets: Packets<'_>, change: &mut [f32]) {
+    let layout = packets.layout.drive;
+    packets.check(PacketLayout::whole(layout));
     assert_eq!(change.len(), layout.shape.len(), "one bias a value");
     change.par_chunks_mut(layout.shape.channels).enumerate().for_each(|(position, change)| {
         let (row, column) = (position / layout.shape.width, position % layout.shape.width);
         for (block, change) in change.chunks_mut(LANES).enumerate() {
             let (rows, columns) = (row..row + 1, column..column + 1);
-            isa.compute(BlockSum { error, layout, events, rows, columns, block, change });
+            isa.compute(BlockSum { packets, layout, rows, columns, block, change });
         }
     });
 }

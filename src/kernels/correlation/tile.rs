@@ -29,6 +29,7 @@
 use std::ops::Range;
 
 use super::super::layout::LANES;
+use super::super::packet::Packets;
 use super::super::simd::{Kernel, Vector};
 use super::{Correlation, PANEL};
 
@@ -36,19 +37,25 @@ use super::{Correlation, PANEL};
 pub(super) struct Strips<'a> {
     pub(super) correlation: &'a Correlation,
     pub(super) input: &'a [f32],
-    pub(super) error: &'a [f32],
-    pub(super) events: Option<&'a [u32]>,
+    pub(super) packets: Packets<'a>,
     pub(super) samples: Range<usize>,
     pub(super) panel: usize,
     pub(super) range: Range<usize>,
     /// `[afferent of the range][channel of the panel]`.
     pub(super) partial: &'a mut [f32],
+    /// Room for a strip of pooled packets.
+    pub(super) bench: &'a mut [f32],
 }
 
 /// The positions of one strip.
 struct Strip {
     samples: Range<usize>,
     rows: Range<usize>,
+    /// Its first error of the panel, and floats from sample to sample, block to block and row to row.
+    errors: *const f32,
+    error_sample: usize,
+    error_plane: usize,
+    error_row: usize,
     /// Sample and row at which the next strip begins.
     after: (usize, usize),
     /// Whether it is the first to be added to the partial change.
@@ -64,7 +71,7 @@ struct Ahead {
 
 impl Kernel for Strips<'_> {
     #[inline(always)]
-    unsafe fn compute<X: Vector>(self) {
+    unsafe fn compute<X: Vector>(mut self) {
         let shape = self.correlation;
         let first = self.panel * PANEL / LANES;
         let last = shape.error.blocks().min(first + PANEL / LANES);
@@ -73,15 +80,15 @@ impl Kernel for Strips<'_> {
         let mut sample = self.samples.start;
         while sample < self.samples.end {
             let next = self.samples.end.min(sample + shape.strip_samples);
-            let quiet = self.events.is_some_and(|events| events[sample..next].iter().all(|&count| count == 0));
+            let quiet = (sample..next).all(|sample| self.packets.is_quiet(sample));
             let mut row = if quiet { shape.rows } else { 0 };
             while row < shape.rows {
                 let end = shape.rows.min(row + shape.strip_rows);
                 let after = if end < shape.rows { (sample, end) } else { (next, 0) };
-                let strip = Strip { samples: sample..next, rows: row..end, after, fresh };
                 // SAFETY: the caller vouches for the instruction set; blocks from `first` to `last` exist, and the
                 // partial change has a row of a panel for each.
                 unsafe {
+                    let strip = self.strip::<X>(sample..next, row..end, after, first..last, fresh);
                     if X::BLOCKS == 2 && last - first == 2 {
                         self.afferents::<X, 2>(&strip, first, partial);
                     } else {
@@ -102,6 +109,50 @@ impl Kernel for Strips<'_> {
 }
 
 impl Strips<'_> {
+    /// Some rows of some samples, spread out if they lie pooled.
+    #[inline(always)]
+    unsafe fn strip<X: Vector>(
+        &mut self,
+        samples: Range<usize>,
+        rows: Range<usize>,
+        after: (usize, usize),
+        blocks: Range<usize>,
+        fresh: bool,
+    ) -> Strip {
+        let layout = self.correlation.error;
+        let first = samples.start * layout.sample() + blocks.start * layout.plane() + layout.offset(0, rows.start, 0);
+        let mut strip = Strip {
+            errors: self.packets.values.as_ptr().wrapping_add(first),
+            error_sample: layout.sample(),
+            error_plane: layout.plane(),
+            error_row: layout.row(),
+            samples,
+            rows,
+            after,
+            fresh,
+        };
+        if self.correlation.window > 1 {
+            let columns = self.correlation.columns;
+            strip.error_row = columns * LANES;
+            strip.error_plane = strip.rows.len() * strip.error_row;
+            strip.error_sample = blocks.len() * strip.error_plane;
+            strip.errors = self.bench.as_ptr();
+            for sample in strip.samples.clone() {
+                let spread = self.packets.sample(sample);
+                for block in blocks.clone() {
+                    for row in strip.rows.clone() {
+                        let to = (sample - strip.samples.start) * strip.error_sample
+                            + (block - blocks.start) * strip.error_plane
+                            + (row - strip.rows.start) * strip.error_row;
+                        // SAFETY: the caller vouches for the instruction set; the bench has room for the strip.
+                        unsafe { spread.row::<X>(block, row as isize, 0, columns, self.bench.as_mut_ptr().add(to)) };
+                    }
+                }
+            }
+        }
+        strip
+    }
+
     /// Correlates one strip with the whole range of afferents, cut evenly into register blocks.
     #[inline(always)]
     unsafe fn afferents<X: Vector, const V: usize>(&self, strip: &Strip, block: usize, partial: *mut f32) {
@@ -142,9 +193,9 @@ impl Strips<'_> {
         let (sample, row) = strip.after;
         let (memory, start, layout) = if self.correlation.is_flat() {
             (self.input, strip.samples.start * input.sample() + offset + 2 * LANES, input)
-        } else if index < V {
+        } else if index < V && self.correlation.window == 1 {
             let start = sample * error.sample() + (block + index) * error.plane() + error.offset(0, row, 0);
-            (self.error, start, error)
+            (self.packets.values, start, error)
         } else {
             let start = self.correlation.from + row * self.correlation.from_row + offset;
             (self.input, sample * input.sample() + start, input)
@@ -163,7 +214,8 @@ impl Strips<'_> {
         ahead: &Ahead,
     ) {
         let shape = self.correlation;
-        let plane = shape.error.plane();
+        let plane = strip.error_plane;
+        let first = self.panel * PANEL / LANES;
         // SAFETY: the geometry keeps every corner plus offset within the input's sample and every position within the
         // error's; the caller vouches for `Q` offsets and rows of the partial change.
         unsafe {
@@ -174,24 +226,24 @@ impl Strips<'_> {
             let mut sums = [[X::splat(0.0); V]; Q];
             let mut sample = strip.samples.start;
             while sample < strip.samples.end {
-                if self.events.is_some_and(|events| events[sample] == 0) {
+                if self.packets.is_quiet(sample) {
                     sample += 1;
                     continue;
                 }
-                let (input, error) = (shape.input.sample(), shape.error.sample());
-                let from = self.error.as_ptr().add(sample * error + block * plane);
+                let (input, error) = (shape.input.sample(), strip.error_sample);
+                let from = strip.errors.add((sample - strip.samples.start) * error + (block - first) * plane);
                 let soon = ahead.start.wrapping_add((sample - strip.samples.start) * ahead.sample);
                 if shape.is_flat() {
                     // Samples are positions: all up to the next silent one are a stretch.
                     let first = sample;
-                    while sample < strip.samples.end && self.events.is_none_or(|events| events[sample] > 0) {
+                    while sample < strip.samples.end && !self.packets.is_quiet(sample) {
                         sample += 1;
                     }
                     let stretch = Stretch {
                         positions: sample - first,
                         corner: first * input,
                         corner_step: input,
-                        error: from.add(shape.error.offset(0, 0, 0)),
+                        error: from,
                         error_step: error,
                         soon,
                         soon_step: input,
@@ -203,7 +255,7 @@ impl Strips<'_> {
                             positions: shape.columns,
                             corner: sample * input + row * shape.from_row,
                             corner_step: shape.from_column,
-                            error: from.add(shape.error.offset(0, row, 0)),
+                            error: from.add((row - strip.rows.start) * strip.error_row),
                             error_step: LANES,
                             soon: soon.wrapping_add((row - strip.rows.start) * ahead.row),
                             soon_step: LANES,

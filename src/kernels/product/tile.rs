@@ -29,9 +29,10 @@
 // In a register block the indices are the formula.
 #![allow(clippy::needless_range_loop)]
 
+use super::super::flow::Sum;
 use super::super::layout::LANES;
 use super::super::simd::{Kernel, Vector};
-use super::{PANEL, Pass, Product, Sum, TILE};
+use super::{PANEL, Pass, Product, TILE};
 
 /// One task: a few samples of a batch, all output channels.
 pub(super) struct Strips<'a> {

@@ -30,6 +30,7 @@ impl Vector for Wide {
     type Mask = __mmask16;
     const POSITIONS: usize = 10;
     const BLOCKS: usize = 2;
+    const TILES: usize = 12;
     const SOURCES: usize = 9;
 
     #[inline(always)]
@@ -123,6 +124,7 @@ impl Vector for Pair {
     type Mask = (__m256, __m256);
     const POSITIONS: usize = 6;
     const BLOCKS: usize = 1;
+    const TILES: usize = 6;
     const SOURCES: usize = 6;
 
     #[inline(always)]

@@ -1,0 +1,332 @@
+//! What a 3x3 convolution learns, event by event.
+//!
+//! ```text
+//! change[o][channel][tap] += sum over events (place, o, value) of  value * activity[corner(place) + tap][channel]
+//! ```
+//!
+//! An event is a place and a value of one output channel. The sums of nine taps x 32 channels stay in registers while
+//! the events of an output channel go by, so an event costs 18 multiply-adds with AVX-512, each with one load from the
+//! L1 cache, and a place without an error costs nothing:
+//!
+//! ```text
+//!   lists, one an output channel:      o = 0   (place, value) (place, value) ...
+//!                                      o = 1   (place, value) ...
+//!   for each (place, value) of o:      sums[2 blocks][3 rows][3 taps]  +=  value x activity[place + row + tap]
+//! ```
+//!
+//! The activity of a tile, some rows of one map or the maps of a few samples, 32 channels at a time, stays in the L1
+//! cache, which is why lists are made tile by tile: a channel's events appended to its list whether they are there or
+//! not, and counted only if they are, which needs no branch.
+
+// In a register block the indices are the formula.
+#![allow(clippy::needless_range_loop)]
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::super::isa::Isa;
+use super::super::layout::{LANES, Layout};
+use super::super::packet::{PacketLayout, Packets};
+use super::super::product::check_conv;
+use super::super::simd::{Kernel, Vector};
+use super::super::tasks;
+use super::TASKS;
+
+/// Side of the kernel, and its taps.
+const SIDE: usize = 3;
+const TAPS: usize = SIDE * SIDE;
+
+/// Output channels whose changes one task sums.
+const PANEL: usize = 64;
+
+/// Blocks of channels whose activity is read together.
+const BLOCKS: usize = 2;
+
+/// Floats of activity of a tile: 40 KB, most of a L1 cache.
+const TILE: usize = 10 * 1024;
+
+/// An error at one place.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+struct Event {
+    /// Floats from the tile's first window to that of the place.
+    at: u32,
+    value: f32,
+}
+
+/// Floats of an [`Event`] in a workspace.
+const EVENT: usize = 2;
+
+/// The correlation of a population's activity with sparse errors of one that it drives by a 3x3 convolution.
+#[derive(Debug, Clone)]
+pub struct EventCorrelation {
+    input: Layout,
+    error: PacketLayout,
+    stride: usize,
+    /// Floats into a block at which the first window stands.
+    corner: usize,
+    /// Samples of a tile, and its rows of values where one sample has more than a tile.
+    samples: usize,
+    rows: usize,
+}
+
+impl EventCorrelation {
+    /// The density from which on the plain correlation is the faster way.
+    pub const DENSEST: f64 = 0.7;
+
+    /// Whether there is one for such activities and this kernel.
+    pub fn suits(input: Layout, kernel: usize) -> bool {
+        input.lanes == LANES && kernel == SIDE
+    }
+
+    /// For the weights `[channel out][channel in][3][3]`, from the activity of its input and packets at its drive.
+    /// `input.halo` must be at least `pad`.
+    pub fn new(input: Layout, error: PacketLayout, stride: usize, pad: usize) -> EventCorrelation {
+        check_conv(input, error.drive, SIDE, stride, pad);
+        let values = error.values().shape;
+        let blocks = BLOCKS.min(input.blocks());
+        let floats = |rows: usize| ((rows * error.window - 1) * stride + SIDE) * input.row() * blocks;
+        let rows = (1..=values.height).rev().find(|&rows| floats(rows) <= TILE).unwrap_or(1);
+        let samples = if rows == values.height { (TILE / (input.plane() * blocks)).max(1) } else { 1 };
+        let corner = (input.halo - pad) * (input.row() + input.lanes);
+        EventCorrelation { input, error, stride, corner, samples, rows }
+    }
+
+    fn channels(&self) -> usize {
+        self.error.drive.shape.channels
+    }
+
+    fn panels(&self) -> usize {
+        self.channels().div_ceil(PANEL)
+    }
+
+    /// Samples whose change is summed by one task, which depends on shapes and batch alone.
+    fn chunk(&self, samples: usize) -> usize {
+        samples.div_ceil(TASKS.div_ceil(self.panels())).next_multiple_of(self.samples)
+    }
+
+    /// Floats of one output channel's change.
+    fn fan(&self) -> usize {
+        self.input.blocks() * TAPS * LANES
+    }
+
+    /// Floats of partial change of one task.
+    fn partial(&self) -> usize {
+        PANEL.min(self.channels().next_multiple_of(LANES)) * self.fan()
+    }
+
+    /// Events of one output channel in one tile, at most.
+    fn most(&self) -> usize {
+        self.samples * self.rows * self.error.values().shape.width
+    }
+
+    /// Floats of scratch that [`EventCorrelation::run`] needs for batches of up to `samples`.
+    pub fn scratch_len(&self, samples: usize) -> usize {
+        let chunks = (1..=samples).map(|samples| samples.div_ceil(self.chunk(samples))).max().unwrap_or(0);
+        chunks * self.panels() * self.partial()
+    }
+
+    /// Adds the correlation over a batch to `change`, in the plain order of the weights. `scratch` needs no content and
+    /// holds none of use afterwards.
+    pub fn run(&self, isa: Isa, input: &[f32], packets: Packets<'_>, scratch: &mut [f32], change: &mut [f32]) {
+        let samples = packets.samples();
+        packets.check(self.error);
+        assert_eq!(input.len(), samples * self.input.sample(), "input of a correlation");
+        assert_eq!(change.len(), self.channels() * self.input.shape.channels * TAPS, "change of a correlation");
+        if samples == 0 {
+            return;
+        }
+        let (chunk, partial) = (self.chunk(samples), self.partial());
+        let chunks = samples.div_ceil(chunk);
+        let scratch = &mut scratch[..chunks * self.panels() * partial];
+        let bench = PANEL * self.most() * EVENT;
+        // Partial changes lie [panel][chunk].
+        scratch.par_chunks_mut(partial).enumerate().for_each(|(index, partial)| {
+            let (panel, part) = (index / chunks, index % chunks);
+            let samples = part * chunk..samples.min((part + 1) * chunk);
+            tasks::with_bench(bench, |bench| {
+                isa.compute(Lists { correlation: self, input, packets, samples, panel, partial, bench });
+            });
+        });
+        let (channels, fan) = (self.input.shape.channels, self.fan());
+        change.par_chunks_mut(channels * TAPS).enumerate().for_each(|(out, change)| {
+            let parts = scratch[out / PANEL * chunks * partial..][..chunks * partial].chunks_exact(partial);
+            for part in parts {
+                let part = &part[out % PANEL * fan..][..fan];
+                for (channel, change) in change.chunks_exact_mut(TAPS).enumerate() {
+                    let taps = part[channel / LANES * TAPS * LANES + channel % LANES..].iter().step_by(LANES);
+                    change.iter_mut().zip(taps).for_each(|(change, part)| *change += part);
+                }
+            }
+        });
+    }
+}
+
+/// One task: a chunk of samples, one panel of output channels.
+struct Lists<'a> {
+    correlation: &'a EventCorrelation,
+    input: &'a [f32],
+    packets: Packets<'a>,
+    samples: Range<usize>,
+    panel: usize,
+    /// `[channel of the panel][block of channels in][tap][16]`.
+    partial: &'a mut [f32],
+    /// The lists.
+    bench: &'a mut [f32],
+}
+
+/// Some rows of values of some samples.
+struct Tile {
+    samples: Range<usize>,
+    rows: Range<usize>,
+}
+
+impl Kernel for Lists<'_> {
+    #[inline(always)]
+    unsafe fn compute<X: Vector>(mut self) {
+        let shape = self.correlation;
+        self.partial.fill(0.0);
+        let mut sample = self.samples.start;
+        while sample < self.samples.end {
+            let samples = sample..self.samples.end.min(sample + shape.samples);
+            sample = samples.end;
+            if samples.clone().all(|sample| self.packets.is_quiet(sample)) {
+                continue;
+            }
+            let height = shape.error.values().shape.height;
+            for row in (0..height).step_by(shape.rows) {
+                let tile = Tile { samples: samples.clone(), rows: row..height.min(row + shape.rows) };
+                // SAFETY: the caller vouches for the instruction set; the bench has room for the lists of a tile.
+                unsafe {
+                    let counts = self.list(&tile);
+                    self.learn::<X>(&tile, &counts);
+                }
+            }
+        }
+    }
+}
+
+impl Lists<'_> {
+    /// Makes the lists of a tile and says how many events are in each.
+    #[inline(always)]
+    unsafe fn list(&mut self, tile: &Tile) -> [u32; PANEL] {
+        let shape = self.correlation;
+        let (layout, side, most) = (shape.error.values(), shape.error.window, shape.most());
+        let lists = self.bench.as_mut_ptr().cast::<Event>();
+        let (step_row, step_column) = (shape.stride * shape.input.row(), shape.stride * LANES);
+        // How far the window of each member of a pooling window is from that of the first one.
+        let mut members = [0; MEMBERS];
+        for member in 0..(side * side).min(MEMBERS) {
+            members[member] = (member / side * step_row + member % side * step_column) as u32;
+        }
+        let mut counts = [0; PANEL];
+        let first = self.panel * PANEL / LANES;
+        let last = layout.blocks().min(first + PANEL / LANES);
+        for block in first..last {
+            let counts = &mut counts[(block - first) * LANES..][..LANES];
+            for sample in tile.samples.clone() {
+                if self.packets.is_quiet(sample) {
+                    continue;
+                }
+                for row in tile.rows.clone() {
+                    let place = sample * layout.sample() + block * layout.plane() + layout.offset(0, row, 0);
+                    let values = &self.packets.values[place..][..layout.shape.width * LANES];
+                    let winners = if side > 1 { &self.packets.winners[place..][..values.len()] } else { &[] };
+                    let mut at = (sample - tile.samples.start) * shape.input.sample();
+                    at += (row - tile.rows.start) * side * step_row;
+                    for (column, values) in values.chunks_exact(LANES).enumerate() {
+                        let at = (at + column * side * step_column) as u32;
+                        for lane in 0..LANES {
+                            let member = if side > 1 { usize::from(winners[column * LANES + lane]) } else { 0 };
+                            let event = Event { at: at + members[member % MEMBERS], value: values[lane] };
+                            // SAFETY: a list has room for all values of the tile.
+                            unsafe {
+                                let list = lists.add(((block - first) * LANES + lane) * most);
+                                list.add(counts[lane] as usize).write(event);
+                            }
+                            counts[lane] += u32::from(values[lane] != 0.0);
+                        }
+                    }
+                }
+            }
+        }
+        counts
+    }
+
+    /// Adds what the lists of a tile say to the partial change.
+    #[inline(always)]
+    unsafe fn learn<X: Vector>(&mut self, tile: &Tile, counts: &[u32; PANEL]) {
+        let shape = self.correlation;
+        let (layout, most) = (shape.input, shape.most());
+        let first = tile.samples.start * layout.sample()
+            + shape.corner
+            + tile.rows.start * shape.error.window * shape.stride * layout.row();
+        let lists = self.bench.as_ptr().cast::<Event>();
+        let mut block = 0;
+        while block < layout.blocks() {
+            let blocks = BLOCKS.min(layout.blocks() - block);
+            for channel in 0..PANEL {
+                if counts[channel] == 0 {
+                    continue;
+                }
+                // SAFETY: the list has so many events; their windows lie within the samples of the tile.
+                unsafe {
+                    let list = std::slice::from_raw_parts(lists.add(channel * most), counts[channel] as usize);
+                    let activity = self.input.as_ptr().add(first + block * layout.plane());
+                    let to = self.partial.as_mut_ptr().add(channel * shape.fan() + block * TAPS * LANES);
+                    if X::BLOCKS == 2 && blocks == 2 {
+                        sum::<X, 3, 2>(list, activity, layout, to);
+                    } else if X::BLOCKS == 2 {
+                        sum::<X, 3, 1>(list, activity, layout, to);
+                    } else {
+                        for block in 0..blocks {
+                            for row in 0..SIDE {
+                                let activity = activity.add(block * layout.plane() + row * layout.row());
+                                sum::<X, 1, 1>(list, activity, layout, to.add((block * TAPS + row * SIDE) * LANES));
+                            }
+                        }
+                    }
+                }
+            }
+            block += blocks;
+        }
+    }
+}
+
+/// Members of the largest pooling window.
+const MEMBERS: usize = 256;
+
+/// The sums of `R` rows of taps x `V` blocks of channels stay in registers over all events of a list.
+#[inline(always)]
+unsafe fn sum<X: Vector, const R: usize, const V: usize>(
+    list: &[Event],
+    activity: *const f32,
+    layout: Layout,
+    to: *mut f32,
+) {
+    // SAFETY: the caller vouches for the instruction set, the events' windows and the change.
+    unsafe {
+        let mut sums = [[[X::splat(0.0); SIDE]; R]; V];
+        for event in list {
+            let value = X::splat(event.value);
+            let window = activity.add(event.at as usize);
+            for v in 0..V {
+                for row in 0..R {
+                    let from = window.add(v * layout.plane() + row * layout.row());
+                    for tap in 0..SIDE {
+                        sums[v][row][tap] = sums[v][row][tap].fma(value, X::load(from.add(tap * LANES)));
+                    }
+                }
+            }
+        }
+        for v in 0..V {
+            for row in 0..R {
+                for tap in 0..SIDE {
+                    let to = to.add((v * TAPS + row * SIDE + tap) * LANES);
+                    X::load(to).add(sums[v][row][tap]).store(to);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,463 @@
+//! 3x3 convolutions by Winograd's F(4x4, 3x3): sixteen outputs for 36 multiplications a pair of channels, where the
+//! definition asks for 144.
+//!
+//! ```text
+//!   6x6 inputs of a tile -- transform -->  V[36][tile][channel in]
+//!                                             x  U[36][channel in][channel out]   (transformed weights)
+//!   4x4 outputs of a tile <- transform --  M[36][tile][channel out]
+//! ```
+//!
+//! The transforms are linear and cost a few additions a value, so what is left is 36 small matrix products. Tiles are
+//! 6x6 with a step of 4 and overlap by two; sixteen channels are a vector, as everywhere. A group of tiles, rows of one
+//! map or whole maps of several samples, goes through all three stages before the next one starts, so that V and M
+//! stay in the L2 cache. Where there are many more channels in than out, V is made for 64 of them at a time and M
+//! summed up. A tile's sums run over the channels in one order whatever its group, so batches and threads do not change
+//! bits.
+//!
+//! The way back of such a convolution is one too, with the kernels turned round. Errors of pooled packets are spread out
+//! row by row in front of the input transform; and what follows a drive, pool and transfer function, is done as soon as
+//! a row of tiles is there: no drive is ever written to memory.
+//!
+//! The sum of products is reordered, so results differ from the plain sum's by some 2e-6 of the largest output (f32
+//! rounding of plain sums: 5e-7). Measured in multiples of what the plain sum could reach at the multiply-add peak,
+//! one core of an AMD Zen 5: see `benches/README.md`.
+//! * V and M of different places are 36 streams whose distance is not a power of two (16 floats more): otherwise they
+//!   share one set of the L1 cache.
+
+// In a register block the indices are the formula.
+#![allow(clippy::needless_range_loop)]
+
+mod gemm;
+mod transform;
+
+use rayon::prelude::*;
+
+use self::gemm::Place;
+use super::flow::{Flow, Input, Outcome, Sum};
+use super::isa::Isa;
+use super::layout::{LANES, Layout};
+use super::packet::{PacketLayout, Packets};
+use super::pointwise::Pool;
+use super::product::check_conv;
+use super::simd::{Kernel, Vector};
+use super::tasks::{self, Batch};
+
+/// Side of a tile's inputs, and of its outputs.
+const SIDE: usize = 6;
+const TILE: usize = 4;
+const PLACES: usize = SIDE * SIDE;
+
+/// Output channels of a panel of weights.
+const PANEL: usize = 2 * LANES;
+
+/// Channels in of a slice, where V is made slice by slice.
+const SLICE: usize = 64;
+
+/// Floats of V and M of one group of tiles: 512 KB, half of a L2 cache.
+const GROUP: usize = 128 * 1024;
+
+/// Rows of tiles in a group, at most.
+const ROWS: usize = 48;
+
+/// Tiles of the widest register block.
+const BLOCK: usize = 12;
+
+/// Floats added to the distance of places, against aliasing.
+const SKEW: usize = 16;
+
+/// A 3x3 convolution with a stride of 1, or its way back, compiled once from its geometry.
+#[derive(Debug, Clone)]
+pub struct Winograd {
+    input: PacketLayout,
+    output: Layout,
+    /// Zeros before the first row and column of the first window.
+    pad: usize,
+    /// Whether kernels are turned round and their channels swapped.
+    back: bool,
+    /// Rows of tiles and tiles of a row.
+    rows: usize,
+    columns: usize,
+    /// Rows of tiles in a group.
+    group: usize,
+    /// Blocks of channels in of a slice.
+    slice: usize,
+    multiply_adds: u64,
+}
+
+impl Winograd {
+    /// Whether this way pays for a convolution between maps of these shapes: a tile is computed whole, and few
+    /// channels do not repay its transforms.
+    pub fn suits(input: Layout, output: Layout, kernel: usize, stride: usize) -> bool {
+        let shape = output.shape;
+        let tiles = shape.height.div_ceil(TILE) * shape.width.div_ceil(TILE);
+        let enough = input.lanes == LANES && input.shape.channels.min(shape.channels) >= LANES;
+        kernel == 3 && stride == 1 && enough && 2 * tiles * PLACES <= shape.height * shape.width * 9
+    }
+
+    /// From the activity of a population to the drive of another. Weights are `[channel out][channel in][3][3]`.
+    pub fn conv(input: Layout, drive: Layout, pad: usize) -> Winograd {
+        check_conv(input, drive, 3, 1, pad);
+        Winograd::between(PacketLayout::whole(input), drive, pad, false)
+    }
+
+    /// The way back of the convolution with this padding: from packets at its drive to an error at its input. Takes the
+    /// same plain weights.
+    pub fn conv_carry(error: PacketLayout, output: Layout, pad: usize) -> Winograd {
+        check_conv(Layout { halo: pad, ..output }, error.drive, 3, 1, pad);
+        Winograd::between(error, output, 2 - pad, true)
+    }
+
+    fn between(input: PacketLayout, output: Layout, pad: usize, back: bool) -> Winograd {
+        assert!(input.drive.lanes == LANES && output.lanes == LANES, "tiles have whole vectors");
+        let (rows, columns) = (output.shape.height.div_ceil(TILE), output.shape.width.div_ceil(TILE));
+        let (blocks_in, blocks_out) = (input.drive.blocks(), output.blocks());
+        let whole = blocks_in + PANEL / LANES;
+        let sliced = SLICE / LANES + blocks_out;
+        let slice = if sliced < whole { SLICE / LANES } else { blocks_in };
+        let most = GROUP / (whole.min(sliced) * LANES * PLACES);
+        // As many rows of tiles as fit and fill register blocks best.
+        let waste = |rows: usize| (rows * columns).next_multiple_of(BLOCK) as f32 / (rows * columns) as f32;
+        let fitting = (1..=(most / columns).clamp(1, ROWS)).rev();
+        let group = fitting.min_by(|a, b| waste(*a).total_cmp(&waste(*b))).unwrap_or(1);
+        let multiply_adds = if back { &input.drive } else { &output }.shape.len() * 9;
+        let others = if back { output.shape.channels } else { input.drive.shape.channels };
+        let multiply_adds = (multiply_adds * others) as u64;
+        Winograd { input, output, pad, back, rows, columns, group, slice, multiply_adds }
+    }
+
+    /// Multiplications, each with its addition, that the map's definition asks for one sample.
+    pub fn multiply_adds(&self) -> u64 {
+        self.multiply_adds
+    }
+
+    /// Whether a population with this pool can fire row by row of tiles.
+    pub fn fires(pool: Pool) -> bool {
+        TILE.is_multiple_of(pool.size())
+    }
+
+    fn channels(&self) -> usize {
+        self.input.drive.shape.channels
+    }
+
+    fn slices(&self) -> usize {
+        self.input.drive.blocks().div_ceil(self.slice)
+    }
+
+    fn panels(&self) -> usize {
+        self.output.blocks().div_ceil(2)
+    }
+
+    /// Floats of the packed weights.
+    pub fn packed_len(&self) -> usize {
+        PLACES * self.channels() * self.output.blocks() * LANES
+    }
+
+    /// Transforms plain weights into the order in which [`Winograd::run`] reads them: `[slice][panel][place][channel in]
+    /// [channel of the panel]`.
+    pub fn pack(&self, weights: &[f32], packed: &mut [f32]) {
+        assert_eq!(packed.len(), self.packed_len(), "packed weights");
+        let width = self.output.blocks() * LANES;
+        for (index, packed) in packed.chunks_mut(PLACES * self.slice * LANES * width).enumerate() {
+            let first = index * self.slice * LANES;
+            let channels = (self.slice * LANES).min(self.channels() - first);
+            packed.par_chunks_mut(PLACES * channels * PANEL).enumerate().for_each(|(panel, packed)| {
+                // Few values, once an update: in plain Rust they are the same for every instruction set.
+                Isa::SCALAR.compute(Pack { map: self, weights, first, channels, panel, packed });
+            });
+        }
+    }
+
+    /// Floats of V, M and a strip of rows.
+    fn bench_len(&self) -> usize {
+        let tiles = self.padded_tiles();
+        let (v, m) = (self.slice * LANES, self.sums_width());
+        let strip = (SIDE * (TILE * self.columns + 2) + TILE * TILE * self.columns) * LANES;
+        PLACES * (tiles * v + SKEW) + PLACES * (tiles * m + SKEW * self.panels()) + strip
+    }
+
+    fn padded_tiles(&self) -> usize {
+        (self.group * self.columns).next_multiple_of(BLOCK)
+    }
+
+    /// Channels that M holds: all where slices are summed, else a panel.
+    fn sums_width(&self) -> usize {
+        if self.slices() > 1 { self.panels() * PANEL } else { PANEL }
+    }
+
+    /// Applies the map to a batch. `bias` has one value an output channel.
+    pub fn run(&self, isa: Isa, packed: &[f32], input: Input<'_>, bias: Option<&[f32]>, outcome: Outcome<'_>) {
+        assert_eq!(packed.len(), self.packed_len(), "packed weights");
+        assert!(bias.is_none_or(|bias| bias.len() == self.output.shape.channels), "one bias a channel");
+        let flow = Flow::new(input, self.input, outcome, self.output);
+        // A task has whole groups, if the batch has enough of them for all threads.
+        let task = tasks::share(flow.samples(), self.group.div_ceil(self.rows), usize::MAX);
+        tasks::for_each(flow, task, &|flow| {
+            tasks::with_bench(self.bench_len(), |bench| isa.compute(Groups { map: self, packed, bias, flow, bench }));
+        });
+    }
+}
+
+/// One task: some samples, and a workspace.
+struct Groups<'a> {
+    map: &'a Winograd,
+    packed: &'a [f32],
+    bias: Option<&'a [f32]>,
+    flow: Flow<'a>,
+    bench: &'a mut [f32],
+}
+
+/// A row of tiles.
+type Row = (usize, usize);
+
+impl Kernel for Groups<'_> {
+    #[inline(always)]
+    unsafe fn compute<X: Vector>(mut self) {
+        let map = self.map;
+        let mut group = [(0, 0); ROWS];
+        let mut count = 0;
+        for sample in 0..self.flow.samples() {
+            if self.flow.input.is_quiet(sample) {
+                self.rest(sample);
+                continue;
+            }
+            for row in 0..map.rows {
+                group[count] = (sample, row);
+                count += 1;
+                if count == map.group {
+                    // SAFETY: the caller vouches for the instruction set.
+                    unsafe { self.group::<X>(&group[..count]) };
+                    count = 0;
+                }
+            }
+        }
+        if count > 0 {
+            // SAFETY: as above.
+            unsafe { self.group::<X>(&group[..count]) };
+        }
+    }
+}
+
+impl Groups<'_> {
+    /// A sample without events: sums of nothing.
+    fn rest(&mut self, sample: usize) {
+        let layout = self.map.output;
+        if let Outcome::Sums(Sum::Replace, sums) = &mut self.flow.outcome {
+            let sums = &mut sums[sample * layout.sample()..(sample + 1) * layout.sample()];
+            layout.rows().for_each(|row| sums[row].fill(0.0));
+        }
+    }
+
+    /// All three stages for a group of rows of tiles.
+    #[inline(always)]
+    unsafe fn group<X: Vector>(&mut self, group: &[Row]) {
+        let map = self.map;
+        let (tiles, padded) = (group.len() * map.columns, map.padded_tiles());
+        let (v_step, slices) = (map.slice * LANES, map.slices());
+        let (v_place, m_place) = (padded * v_step + SKEW, padded * PANEL + SKEW);
+        let bench = self.bench.as_mut_ptr();
+        // SAFETY: the bench has room for V, M and the strips, in this order; packed weights and tiles are those of the
+        // map's geometry.
+        unsafe {
+            let values = bench;
+            let sums = values.add(PLACES * v_place);
+            let strip = sums.add(PLACES * m_place * (map.sums_width() / PANEL));
+            let mut packed = self.packed.as_ptr();
+            for slice in 0..slices {
+                let first = slice * map.slice;
+                let blocks = map.slice.min(map.input.drive.blocks() - first);
+                let channels = (blocks * LANES).min(map.channels() - first * LANES);
+                for (index, &row) in group.iter().enumerate() {
+                    for block in 0..blocks {
+                        let to = values.add(index * map.columns * v_step + block * LANES);
+                        self.transform_row::<X>(row, first + block, strip, to, v_step, v_place);
+                    }
+                }
+                for panel in 0..map.panels() {
+                    let width = 2.min(map.output.blocks() - 2 * panel) * LANES;
+                    let sums = if slices > 1 { sums.add(panel * PLACES * m_place) } else { sums };
+                    for place in 0..PLACES {
+                        let weights = packed;
+                        packed = packed.add(channels * width);
+                        let product = Place {
+                            values: values.add(place * v_place),
+                            values_step: v_step,
+                            weights,
+                            weights_step: width,
+                            next_weights: packed,
+                            channels,
+                            sums: sums.add(place * m_place),
+                            sums_step: PANEL,
+                            continues: slice > 0,
+                        };
+                        if X::BLOCKS == 2 && width == PANEL {
+                            product.multiply::<X, 2>(tiles);
+                        } else {
+                            product.multiply::<X, 1>(tiles);
+                            if width == PANEL {
+                                product.beside().multiply::<X, 1>(tiles);
+                            }
+                        }
+                    }
+                    if slice + 1 == slices {
+                        for block in 0..width / LANES {
+                            for (index, &row) in group.iter().enumerate() {
+                                let sums = sums.add(index * map.columns * PANEL + block * LANES);
+                                self.finish_row::<X>(row, 2 * panel + block, sums, m_place, strip);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Transforms one row of tiles of one block of channels.
+    #[inline(always)]
+    unsafe fn transform_row<X: Vector>(
+        &self,
+        (sample, row): Row,
+        block: usize,
+        strip: *mut f32,
+        to: *mut f32,
+        step: usize,
+        place: usize,
+    ) {
+        let map = self.map;
+        let (layout, pixels) = (map.input.drive, TILE * map.columns + 2);
+        let (first, top) = (-(map.pad as isize), (row * TILE) as isize - map.pad as isize);
+        let halo = layout.halo;
+        // Whether all that the tiles read is there to be read.
+        let within = |first: isize, count: usize, size: usize| {
+            first + halo as isize >= 0 && first + count as isize <= (size + halo) as isize
+        };
+        let there = within(top, SIDE, layout.shape.height) && within(first, pixels, layout.shape.width);
+        // SAFETY: the strip has room for six rows of the tiles' pixels; otherwise they lie within the sample.
+        unsafe {
+            let whole = match &self.flow.input {
+                Input::Values(values) => Some(*values),
+                Input::Packets(packets) => (map.input.window == 1).then_some(packets.values),
+            };
+            let (from, line) = match whole {
+                Some(values) if there => {
+                    let sample = values.as_ptr().add(sample * layout.sample() + block * layout.plane());
+                    let (y, x) = (top + halo as isize, first + halo as isize);
+                    (sample.add(y as usize * layout.row() + x as usize * LANES), layout.row())
+                }
+                _ => {
+                    let spread = match &self.flow.input {
+                        Input::Values(values) => Packets::of_values(layout, values).sample(sample),
+                        Input::Packets(packets) => packets.sample(sample),
+                    };
+                    for y in 0..SIDE {
+                        spread.row::<X>(block, top + y as isize, first, pixels, strip.add(y * pixels * LANES));
+                    }
+                    (strip.cast_const(), pixels * LANES)
+                }
+            };
+            for column in 0..map.columns {
+                transform::input::<X>(from.add(column * TILE * LANES), line, to.add(column * step), place);
+            }
+        }
+    }
+
+    /// Transforms the sums of one row of tiles of one block of channels back, and does with them what is to be done.
+    #[inline(always)]
+    unsafe fn finish_row<X: Vector>(
+        &mut self,
+        (sample, row): Row,
+        block: usize,
+        sums: *const f32,
+        place: usize,
+        strip: *mut f32,
+    ) {
+        let map = self.map;
+        let layout = map.output;
+        let mut bias = [0.0; LANES];
+        if let Some(values) = self.bias {
+            let values = &values[block * LANES..];
+            bias.iter_mut().zip(values).for_each(|(lane, value)| *lane = *value);
+        }
+        let height = TILE.min(layout.shape.height - row * TILE);
+        // SAFETY: rows and columns that are written lie within the map, or within the strip.
+        unsafe {
+            let bias = X::load(bias.as_ptr());
+            let (to, line, adds) = match &mut self.flow.outcome {
+                Outcome::Sums(sum, values) => {
+                    let at = sample * layout.sample() + block * layout.plane() + layout.offset(0, row * TILE, 0);
+                    (values.as_mut_ptr().add(at), layout.row(), *sum == Sum::Add)
+                }
+                Outcome::Fired(_) => (strip, TILE * map.columns * LANES, false),
+            };
+            for column in 0..map.columns {
+                let outputs = transform::output::<X>(sums.add(column * PANEL), place);
+                let to = to.add(column * TILE * LANES);
+                let width = TILE.min(layout.shape.width - column * TILE);
+                for y in 0..TILE {
+                    for x in 0..TILE {
+                        if y < height && x < width {
+                            let to = to.add(y * line + x * LANES);
+                            let value = outputs[y][x].add(bias);
+                            let value = if adds { X::load(to).add(value) } else { value };
+                            value.store(to);
+                        }
+                    }
+                }
+            }
+            if let Outcome::Fired(firing) = &mut self.flow.outcome {
+                firing.rows::<X>(sample, block, row * TILE, height, strip, line);
+            }
+        }
+    }
+}
+
+/// The transformed weights of one panel.
+struct Pack<'a> {
+    map: &'a Winograd,
+    weights: &'a [f32],
+    /// Channels in of the slice.
+    first: usize,
+    channels: usize,
+    panel: usize,
+    packed: &'a mut [f32],
+}
+
+impl Kernel for Pack<'_> {
+    #[inline(always)]
+    unsafe fn compute<X: Vector>(self) {
+        let Pack { map, weights, first, channels, panel, packed } = self;
+        let blocks = 2.min(map.output.blocks() - 2 * panel);
+        let width = blocks * LANES;
+        // Floats between the weights of neighbouring channels out, and in.
+        let (out_step, in_step) = match map.back {
+            false => (map.channels() * 9, 9),
+            true => (9, map.output.shape.channels * 9),
+        };
+        for block in 0..blocks {
+            let out = (2 * panel + block) * LANES;
+            let used = LANES.min(map.output.shape.channels - out);
+            for channel in 0..channels {
+                let mut taps = [[0.0; LANES]; 9];
+                for lane in 0..used {
+                    let at = (out + lane) * out_step + (first + channel) * in_step;
+                    let kernel = &weights[at..at + 9];
+                    for tap in 0..9 {
+                        taps[tap][lane] = kernel[if map.back { 8 - tap } else { tap }];
+                    }
+                }
+                // SAFETY: the caller vouches for the instruction set; each place of the panel has a row of `width`
+                // for each channel.
+                unsafe {
+                    let mut kernel = [X::splat(0.0); 9];
+                    for tap in 0..9 {
+                        kernel[tap] = X::load(taps[tap].as_ptr());
+                    }
+                    let transformed = transform::kernel(kernel);
+                    let to = packed.as_mut_ptr().add(channel * width + block * LANES);
+                    for place in 0..PLACES {
+                        transformed[place].store(to.add(place * channels * width));
+                    }
+                }
+            }
+        }
+    }
+}
