@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 
 use super::check::unit_place;
-use super::diagram::Diagram;
+use super::diagram::{Diagram, End};
 use super::{LinearMap, Network, UnitId};
 use crate::fault::Fault;
 use crate::kernels::Transfer;
@@ -68,6 +68,8 @@ pub(super) struct Division {
     blockwise: bool,
     /// The block of each unit.
     of: Vec<Option<usize>>,
+    /// Units that a doubtful name further up may give to another block.
+    contested: Vec<bool>,
     /// Units that no head in use depends on: they rest.
     idle: Vec<bool>,
     /// Whether all names are known and nothing is doubtful.
@@ -80,7 +82,9 @@ impl Division {
         let idle = vec![false; diagram.spec.units.len()];
         let understood = !diagram.doubts.touch("blocks");
         let of = vec![None; diagram.spec.units.len()];
-        let mut division = Division { blocks: Vec::new(), blockwise, of, idle, understood };
+        let contested = vec![false; diagram.spec.units.len()];
+        let mut division = Division { blocks: Vec::new(), blockwise, of, contested, idle, understood };
+        let mut doubtful = false;
         for (index, spec) in diagram.spec.blocks.iter().enumerate() {
             let place = format!("blocks[{index}]");
             let owner = format!("block {}", index + 1);
@@ -91,8 +95,12 @@ impl Division {
             let named = spec.units.iter().enumerate().map(|(unit, name)| (format!("{place}.units[{unit}]"), name));
             let named = named.chain([(format!("{place}.head"), &spec.head)]);
             let mut members = Vec::new();
+            // What cannot be read may have been more names.
+            doubtful |= diagram.doubts.cover(&format!("{place}.units"));
             for (place, name) in named {
-                let Some(unit) = diagram.resolve(&owner, name, &place, faults).known() else {
+                let named = diagram.resolve(&owner, name, &place, faults);
+                doubtful |= named == End::Doubtful;
+                let Some(unit) = named.known() else {
                     division.understood = false;
                     continue;
                 };
@@ -104,6 +112,7 @@ impl Division {
                     faults.push(Fault::new(place, problem, "name each unit once"));
                 } else {
                     division.of[unit.0] = Some(index);
+                    division.contested[unit.0] = doubtful;
                 }
                 members.push(unit);
             }
@@ -155,7 +164,8 @@ impl Division {
             (None, false, Some(last)) => [last.head].into_iter().collect(),
             _ => heads,
         };
-        if !self.blocks.is_empty() {
+        // A loose projection may be the one through which a head depends on a unit.
+        if !self.blocks.is_empty() && !diagram.has_loose_joins() {
             let mut used = vec![false; self.idle.len()];
             heads.iter().for_each(|head: &UnitId| used[head.0] = true);
             let joins = || diagram.joins.iter().filter_map(|join| join.units());
@@ -180,7 +190,8 @@ impl Division {
     /// What is wrong with feedback from one unit to another, if it crosses a border.
     pub(super) fn crossing(&self, owner: &str, from: UnitId, to: UnitId) -> Option<Fault> {
         let (Some(upper), Some(lower)) = (self.of[from.0], self.of[to.0]) else { return None };
-        (self.blockwise && upper != lower).then(|| {
+        let certain = !self.contested[from.0] && !self.contested[to.0];
+        (self.blockwise && upper != lower && certain).then(|| {
             let problem =
                 format!("{owner} leads from block {} into block {}, but blocks learn apart", upper + 1, lower + 1);
             Fault::new("", problem, "remove it, or learn with staging: EndToEnd")

@@ -2,7 +2,7 @@
 //!
 //! An unknown name is one fault. So that it does not look like a second one (a unit without afferents, a head too
 //! many), the name that was probably meant is taken instead for the rest of the checks on connections, and any name
-//! where none comes near; shapes are left alone. Where the description is doubtful, names are unknown without a fault.
+//! where none comes near; shapes are left alone. Where the description is doubtful, names are so too, without a fault.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -26,9 +26,12 @@ pub(super) struct Diagram<'a> {
     pub(super) joins: Vec<Join>,
     /// All units, pre before post as far as there are no cycles.
     pub(super) order: Vec<UnitId>,
-    /// Which units lie on a cycle of feedforward projections.
+    /// Which units lie on a cycle of feedforward projections, or may lie on one.
     pub(super) cyclic: Vec<bool>,
-    graph: DiGraph<(), ProjectionId>,
+    /// Which of them lie on cycles of which a loose projection may be a part.
+    pub(super) unsettled: Vec<bool>,
+    /// The units as nodes, joined by the projections of which both ends are understood.
+    pub(super) graph: DiGraph<(), ProjectionId>,
 }
 
 /// The two ends of a projection.
@@ -51,6 +54,8 @@ pub(super) enum End {
     Guess(UnitId),
     /// No unit has such a name.
     Unknown,
+    /// It is doubtful which unit is named.
+    Doubtful,
 }
 
 impl End {
@@ -58,12 +63,12 @@ impl End {
     pub(super) fn unit(self) -> Option<UnitId> {
         match self {
             End::Known(unit) | End::Guess(unit) => Some(unit),
-            End::Unknown => None,
+            End::Unknown | End::Doubtful => None,
         }
     }
 
     /// Whether that unit can be meant.
-    fn may_be(self, unit: UnitId) -> bool {
+    pub(super) fn may_be(self, unit: UnitId) -> bool {
         self.unit().is_none_or(|meant| meant == unit)
     }
 
@@ -78,6 +83,11 @@ impl Join {
     pub(super) fn units(&self) -> Option<(UnitId, UnitId)> {
         let (from, to) = (self.from.unit()?, self.to.unit()?);
         (self.sound && from != to).then_some((from, to))
+    }
+
+    /// Whether it is doubtful which units it joins.
+    pub(super) fn is_loose(&self) -> bool {
+        self.from == End::Doubtful || self.to == End::Doubtful
     }
 
     /// Whether the two units can be meant, although not all of the names are understood.
@@ -101,6 +111,7 @@ impl<'a> Diagram<'a> {
             joins: Vec::new(),
             order: Vec::new(),
             cyclic: vec![false; spec.units.len()],
+            unsettled: vec![false; spec.units.len()],
             graph: DiGraph::new(),
         };
         for _ in &spec.units {
@@ -114,7 +125,7 @@ impl<'a> Diagram<'a> {
             let from = diagram.resolve(&owner, &projection.from, &format!("{place}.from"), faults);
             let to = diagram.resolve(&owner, &projection.to, &format!("{place}.to"), faults);
             let mut join = Join { name, from, to, sound: true };
-            if projection.from == projection.to && join.from != End::Unknown {
+            if projection.from == projection.to && from.unit().is_some() && to.unit().is_some() {
                 let problem = format!("{owner} leads from {} to itself", projection.from);
                 faults.push(Fault::new(&place, problem, "join two different units, or remove it"));
                 join.sound = false;
@@ -148,7 +159,7 @@ impl<'a> Diagram<'a> {
     /// Finds the unit called `name`, or notes that `owner` names it at `place` in vain.
     pub(super) fn resolve(&self, owner: &str, name: &str, place: &str, faults: &mut Vec<Fault>) -> End {
         if self.doubts.cover(place) || self.doubts.cover("units") {
-            return End::Unknown;
+            return End::Doubtful;
         }
         if let Some(index) = self.spec.units.get_index_of(name) {
             return End::Known(UnitId(index));
@@ -179,7 +190,7 @@ impl<'a> Diagram<'a> {
             return SmallVec::new();
         }
         // A projection from who knows where may be the one that is missing.
-        let doubtful = self.joins.iter().any(|join| join.from == End::Unknown) || self.doubts.cover("feedforward");
+        let doubtful = self.joins.iter().any(|join| join.from.unit().is_none()) || self.doubts.cover("feedforward");
         for input in self.units().filter(|unit| self.is_input(*unit) && !projects(*unit) && !doubtful) {
             let name = self.name(input);
             let remedy = format!("add a projection (from: \"{name}\", ...), or remove it");
@@ -278,15 +289,22 @@ impl<'a> Diagram<'a> {
             .any(|projection| projection.to == self.name(unit) && projection.from != projection.to)
     }
 
-    /// Orders the units, and names each cycle of projections.
+    /// Orders the units, and names each cycle of projections. A loose projection may close a cycle, shorten one or join
+    /// two of them, and another be the one to name: where it may be a part, nothing is said.
     fn find_cycles(&mut self, faults: &mut Vec<Fault>) {
         // Components come post before pre.
-        for component in tarjan_scc(&self.graph).into_iter().rev() {
+        for mut component in tarjan_scc(&self.possible_ways()).into_iter().rev() {
+            let nodes = component.len();
+            component.retain(|node| node.index() < self.spec.units.len());
             self.order.extend(component.iter().map(|node| UnitId(node.index())));
-            if component.len() == 1 {
+            if component.len() < 2 {
                 continue;
             }
             component.iter().for_each(|node| self.cyclic[node.index()] = true);
+            if component.len() < nodes {
+                component.iter().for_each(|node| self.unsettled[node.index()] = true);
+                continue;
+            }
             let cycle = self.cycle(&component);
             let ends = cycle.iter().filter_map(|edge| self.graph.edge_endpoints(*edge));
             let names = ends.map(|(from, _)| self.name(UnitId(from.index())));
@@ -330,13 +348,13 @@ impl<'a> Diagram<'a> {
 
     /// Finds units that nothing drives, each with what lies idle because of it.
     fn check_drives(&self, faults: &mut Vec<Fault>) {
-        let doubtful = self.joins.iter().any(|join| join.to == End::Unknown) || self.doubts.cover("feedforward");
+        let doubtful = self.joins.iter().any(|join| join.to.unit().is_none()) || self.doubts.cover("feedforward");
         let may_drive = |unit: UnitId| self.is_input(unit) || self.may_be_input(unit);
         if doubtful || !self.units().any(may_drive) {
             return;
         }
         // What a projection from an unknown unit ends in is given the benefit of the doubt.
-        let doubtful = self.joins.iter().filter(|join| join.from == End::Unknown).filter_map(|join| join.to.unit());
+        let doubtful = self.joins.iter().filter(|join| join.from.unit().is_none()).filter_map(|join| join.to.unit());
         let sources = self.units().filter(|unit| may_drive(*unit)).chain(doubtful.clone());
         let active = self.downstream(sources);
         let driven = |unit: UnitId| {

@@ -22,9 +22,10 @@ pub(super) fn answers(
     heads: &[UnitId],
     faults: &mut Vec<Fault>,
 ) -> (Vec<Feedback>, Vec<bool>) {
-    let unknown = |join: &Join| join.from == End::Unknown;
-    let certain = division.understood && !diagram.doubts.cover("feedforward") && !diagram.joins.iter().any(unknown);
-    let lesson = Lesson { teaching, heads, certain };
+    let unknown = |join: &Join| join.from.unit().is_none();
+    let doubtful = diagram.has_loose_joins() || diagram.doubts.touch("blocks");
+    let certain = division.understood && !doubtful && !diagram.joins.iter().any(unknown);
+    let lesson = Lesson { teaching, heads, certain, doubtful };
     let wants = wants(diagram, division);
     let written: Vec<Written> = diagram
         .spec
@@ -54,6 +55,8 @@ struct Lesson<'a> {
     heads: &'a [UnitId],
     /// Whether it is certain which units are heads.
     certain: bool,
+    /// Whether that is uncertain because of a doubt.
+    doubtful: bool,
 }
 
 impl Lesson<'_> {
@@ -61,6 +64,11 @@ impl Lesson<'_> {
     fn wiring(&self, from: Option<UnitId>) -> Option<Wiring> {
         let from_head = from.is_some_and(|from| self.heads.contains(&from));
         self.teaching.top.filter(|_| from_head).or(self.teaching.wiring)
+    }
+
+    /// Whether it is doubtful which wiring feedback takes that is written with none.
+    fn is_doubtful(&self, from: End) -> bool {
+        self.teaching.top.is_some() && (self.doubtful || from == End::Doubtful)
     }
 
     /// What is wrong with a wiring where the rule propagates targets, or where it does not.
@@ -92,11 +100,19 @@ pub(super) struct Written {
     pub(super) join: Join,
     /// The projection that it answers, as far as can be told.
     pub(super) partner: Option<ProjectionId>,
+    /// Whether it is doubtful which one that is of those that join its ends.
+    open: bool,
     /// What it becomes, if nothing about it is wrong.
     answer: Option<Feedback>,
 }
 
 impl Written {
+    /// Whether a feedforward projection may be the one that it answers.
+    pub(super) fn may_answer(&self, diagram: &Diagram, projection: ProjectionId) -> bool {
+        let joined = diagram.joins[projection.0].units().map(|(lower, upper)| (upper, lower));
+        self.partner == Some(projection) || (self.open && self.join.units() == joined)
+    }
+
     fn read(
         diagram: &Diagram,
         division: &Division,
@@ -113,7 +129,8 @@ impl Written {
         let join = Join { name, from, to, sound: true };
         let wiring = spec.wiring.or(lesson.wiring(join.from.unit()));
         faults.extend(lesson.misfit(&owner, join.from.known(), wiring).map(|fault| fault.within(&place)));
-        let doubtful = diagram.doubts.touch(&format!("{place}.wiring"));
+        let doubtful =
+            diagram.doubts.touch(&format!("{place}.wiring")) || (spec.wiring.is_none() && lesson.is_doubtful(from));
         if let Some(transfer) = spec.transfer.filter(|_| wiring != Some(Wiring::Inverse) && !doubtful) {
             let problem = format!("{owner} is given the transfer function {transfer:?}, but only inverses have one");
             faults.push(Fault::new(format!("{place}.transfer"), problem, "remove transfer, or use wiring: Inverse"));
@@ -122,14 +139,18 @@ impl Written {
             let problem = format!("{owner} names no wiring, and the learning rule has none of its own");
             faults.push(Fault::new(&place, problem, "add wiring: Fixed (or Learned, Sign, Transported)"));
         }
-        if wiring == Some(Wiring::Transported) && spec.init.is_some() {
+        if wiring == Some(Wiring::Transported) && spec.init.is_some() && !doubtful {
             let problem =
                 format!("{owner} is given first weights, but its wiring is Transported: it has no weights of its own");
             faults.push(Fault::new(format!("{place}.init"), problem, "remove init, or use another wiring"));
         }
+        let mut open = false;
         let partner = match (join.from.known(), join.to.known()) {
             (Some(from), Some(to)) => match partner(diagram, &owner, &place, spec, from, to) {
-                Ok(partner) => partner,
+                Ok(partner) => {
+                    open = partner.is_none();
+                    partner
+                }
                 // The partner may be a projection that misspells a unit's name.
                 Err(_) if diagram.joins.iter().any(|join| join.is_perhaps(to, from)) => None,
                 Err(_) if diagram.doubts.cover("feedforward") => None,
@@ -179,7 +200,7 @@ impl Written {
             let init = spec.init.unwrap_or(Init::Kaiming);
             Some(Feedback { name, from, to, partner, wiring, init, map, transfer: Transfer::Linear })
         })();
-        Written { join, partner, answer }
+        Written { join, partner, open, answer }
     }
 }
 
@@ -208,6 +229,10 @@ fn partner(
     from: UnitId,
     to: UnitId,
 ) -> Result<Option<ProjectionId>, Fault> {
+    // A loose projection may join the two units, too.
+    if diagram.joins.iter().any(|join| join.is_loose() && join.is_perhaps(to, from)) {
+        return Ok(None);
+    }
     let joining = |lower, upper| {
         let joins = diagram.joins.iter().enumerate();
         joins.filter(move |(_, join)| join.known() == Some((lower, upper))).map(|(index, _)| ProjectionId(index))
@@ -224,6 +249,7 @@ fn partner(
         return Err(Fault::new("", problem, remedy));
     }
     match (&spec.partner, candidates.as_slice()) {
+        (_, [_, _, ..]) if diagram.doubts.touch(&format!("{place}.partner")) => Ok(None),
         (Some(name), _) => {
             let found = candidates.iter().find(|id| diagram.joins[id.0].name == *name).copied();
             if found.is_none() && candidates.iter().all(|id| diagram.is_certain_name(id.0)) {
@@ -233,7 +259,6 @@ fn partner(
             Ok(found)
         }
         (None, [only]) => Ok(Some(*only)),
-        (None, _) if diagram.doubts.touch(&format!("{place}.partner")) => Ok(None),
         (None, several) => {
             let listed: Vec<_> = names.map(|name| format!("partner: \"{name}\"")).collect();
             let problem = format!("{owner}: {} projections lead from {lower} to {upper}", several.len());
@@ -271,7 +296,8 @@ fn wants(diagram: &Diagram, division: &Division) -> Vec<bool> {
     let mut wants = vec![false; diagram.spec.units.len()];
     let below = |wants: &[bool], from: UnitId, to: UnitId| wants[from.0] && !division.parts(from, to);
     while let Some((.., to)) = joins().find(|&(index, from, to)| {
-        let wanted = diagram.may_learn(index) || from.unit().is_some_and(|from| below(&wants, from, to));
+        let learns = diagram.may_learn(index) || from == End::Doubtful;
+        let wanted = learns || from.unit().is_some_and(|from| below(&wants, from, to));
         wanted && !wants[to.0] && !diagram.is_input(to) && !division.rests(to)
     }) {
         wants[to.0] = true;
@@ -344,6 +370,8 @@ fn repeated_names(diagram: &Diagram, written: &[Written], feedback: &[Feedback],
         let places = sound.map(|(index, _)| Some(format!("feedback[{index}]")));
         // What a rule adds stands nowhere.
         named.extend(feedback.iter().map(|answer| answer.name.as_str()).zip(places.chain(std::iter::repeat(None))));
+        // It follows from all there is: without what is doubtful, it might be something else.
+        named.retain(|(_, place)| place.is_some() || diagram.doubts.is_empty());
     }
     for (index, (name, place)) in named.iter().enumerate() {
         let certain = |place: &Option<String>| place.as_ref().is_none_or(|place| diagram.is_certain_name_at(place));

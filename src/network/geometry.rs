@@ -18,6 +18,8 @@ const TRIED: usize = 16;
 pub(super) fn units(diagram: &Diagram, faults: &mut Vec<Fault>) -> Vec<Unit> {
     // Drive and activity of each unit; a unit whose shape cannot be known is never a fault by that alone.
     let mut shapes: Vec<Option<(Shape, Shape)>> = vec![None; diagram.spec.units.len()];
+    // Units whose shape is not known because of a doubt. Others of which none is known have none without it, either.
+    let mut doubtful = diagram.unsettled.clone();
     for unit in &diagram.order {
         let name = diagram.name(*unit);
         shapes[unit.0] = match diagram.spec.units[unit.0] {
@@ -28,15 +30,17 @@ pub(super) fn units(diagram: &Diagram, faults: &mut Vec<Fault>) -> Vec<Unit> {
                 fits.then_some((shape, shape))
             }
             unit_spec => {
-                let drives = drives(diagram, *unit, &shapes, faults);
+                let drives = drives(diagram, *unit, &shapes, &doubtful, faults);
                 let drive = agreed(diagram, *unit, &drives, faults);
+                doubtful[unit.0] |= drive.is_none() && drives.doubtful > 0;
                 let pool = if let UnitSpec::Unit { pool, .. } = unit_spec { pool } else { Pool::None };
                 let shapes = drive.and_then(|drive| Some((drive, pooled(name, drive, pool, faults)?)));
                 // Around a cycle, one shape would only accuse the other.
                 shapes.filter(|_| !diagram.cyclic[unit.0])
             }
         };
-        shapes[unit.0] = shapes[unit.0].filter(|_| diagram.is_certain(*unit));
+        doubtful[unit.0] |= !diagram.is_certain(*unit);
+        shapes[unit.0] = shapes[unit.0].filter(|_| !doubtful[unit.0]);
     }
     let named = diagram.spec.units.iter().zip(shapes);
     let units = named.filter_map(|((name, spec), shapes)| {
@@ -57,13 +61,31 @@ struct Drive {
     made: Shape,
 }
 
-/// The drives that can be known of the projections into `unit`.
-fn drives(diagram: &Diagram, unit: UnitId, shapes: &[Option<(Shape, Shape)>], faults: &mut Vec<Fault>) -> Vec<Drive> {
-    let mut drives = Vec::new();
-    for (index, join) in diagram.joins.iter().enumerate() {
+/// What the projections into one unit make.
+#[derive(Default)]
+struct Drives {
+    known: Vec<Drive>,
+    /// How many more there may be, of which a doubt hides what they make.
+    doubtful: usize,
+}
+
+/// The drives of the projections into `unit`.
+fn drives(
+    diagram: &Diagram,
+    unit: UnitId,
+    shapes: &[Option<(Shape, Shape)>],
+    doubtful: &[bool],
+    faults: &mut Vec<Fault>,
+) -> Drives {
+    let mut drives = Drives::default();
+    for (index, join) in diagram.joins.iter().enumerate().filter(|(_, join)| join.sound && join.to.may_be(unit)) {
         let map = diagram.spec.feedforward[index].map;
-        let usable = check::is_usable(map) && diagram.is_certain_map(index);
-        let Some((from, _)) = join.known().filter(|(_, to)| *to == unit && usable) else { continue };
+        let hidden = join.from.known().is_some_and(|from| doubtful[from.0]) || !diagram.is_certain_map(index);
+        if join.is_loose() || (join.known().is_some() && hidden) {
+            drives.doubtful += 1;
+            continue;
+        }
+        let Some((from, _)) = join.known().filter(|_| check::is_usable(map)) else { continue };
         let Some((_, pre)) = shapes[from.0] else { continue };
         let place = format!("feedforward[{index}].map");
         match map.output(pre) {
@@ -71,7 +93,7 @@ fn drives(diagram: &Diagram, unit: UnitId, shapes: &[Option<(Shape, Shape)>], fa
                 if fits(made, &format!("projection {}", join.name), &place, faults)
                     && holds(map.weights(pre), &join.name, &place, faults) =>
             {
-                drives.push(Drive { projection: ProjectionId(index), pre, made });
+                drives.known.push(Drive { projection: ProjectionId(index), pre, made });
             }
             Some(_) => (),
             None => faults.push(makes_nothing(&join.name, diagram.name(from), map, pre).within(&place)),
@@ -81,15 +103,17 @@ fn drives(diagram: &Diagram, unit: UnitId, shapes: &[Option<(Shape, Shape)>], fa
 }
 
 /// The shape that most of a unit's drives have, the first of equals; each other one is a fault.
-fn agreed(diagram: &Diagram, unit: UnitId, drives: &[Drive], faults: &mut Vec<Fault>) -> Option<Shape> {
-    let votes = |shape: Shape| drives.iter().filter(|drive| drive.made == shape).count();
-    let standard = drives.iter().rev().max_by_key(|drive| votes(drive.made))?;
-    // Where as many drives are doubtful, those may yet set another standard, and another projection be at fault.
-    let into = diagram.joins.iter().filter(|join| join.known().is_some_and(|(_, to)| to == unit)).count();
-    if !diagram.doubts.is_empty() && into - drives.len() >= votes(standard.made) {
+fn agreed(diagram: &Diagram, unit: UnitId, drives: &Drives, faults: &mut Vec<Fault>) -> Option<Shape> {
+    let known = &drives.known;
+    let votes = |shape: Shape| known.iter().filter(|drive| drive.made == shape).count();
+    let standard = known.iter().rev().max_by_key(|drive| votes(drive.made))?;
+    let others = || known.iter().filter(|drive| drive.made != standard.made);
+    // Drives that are doubtful may yet set another standard, and another projection be at fault.
+    let rival = others().map(|drive| votes(drive.made)).max().unwrap_or(0);
+    if drives.doubtful > 0 && rival + drives.doubtful >= votes(standard.made) {
         return None;
     }
-    for drive in drives.iter().filter(|drive| drive.made != standard.made) {
+    for drive in others() {
         let index = drive.projection.0;
         let map = diagram.spec.feedforward[index].map;
         let expected =

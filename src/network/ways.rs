@@ -30,13 +30,15 @@ impl Ways<'_> {
             return Some(Fault::new("", problem, "remove it"));
         }
         // A projection into who knows where may be one that learns below.
-        let certain = self.division.understood && !self.diagram.joins.iter().any(|join| join.to == End::Unknown);
+        let certain = self.division.understood && !self.diagram.joins.iter().any(|join| join.to.unit().is_none());
         if !self.wants[to.0] && certain {
             let problem = idle(format!("no projection learns in {lower} or below it"));
             return Some(Fault::new("", problem, "remove it"));
         }
+        // What doubtful feedback would bring to the lower unit may not come.
+        let certain = !self.written.iter().any(|written| written.join.from == End::Doubtful);
         // Where something that learns is left without an error, that is the fault to report.
-        (self.reached[to.0] && !self.may_be_reached(from) && !self.learns_into(from)).then(|| {
+        (certain && self.reached[to.0] && !self.may_be_reached(from) && !self.learns_into(from)).then(|| {
             let problem = idle(format!("no error reaches {upper}"));
             Fault::new("", problem, format!("remove it, or add {} to feedback", self.down_to(from).join(", ")))
         })
@@ -44,12 +46,9 @@ impl Ways<'_> {
 
     /// Projections that are to learn from an error that never comes.
     pub(super) fn deaf(&self) -> impl Iterator<Item = Fault> {
-        let joins = self.diagram.joins.iter().zip(&self.diagram.spec.feedforward).enumerate();
-        joins.filter_map(|(index, (join, spec))| {
-            let (_, to) = join
-                .known()
-                .filter(|(_, to)| spec.is_plastic() && !self.may_be_reached(*to) && !self.diagram.cyclic[to.0])?;
-            if self.division.rests(to) || self.diagram.doubts.touch(&format!("feedforward[{index}].plastic")) {
+        self.diagram.joins.iter().enumerate().filter_map(|(index, join)| {
+            let (_, to) = join.known().filter(|_| self.diagram.must_learn(index))?;
+            if self.may_be_reached(to) || self.diagram.cyclic[to.0] || self.division.rests(to) {
                 return None;
             }
             let missing = self.down_to(to);
@@ -75,7 +74,8 @@ impl Ways<'_> {
             let efferents = efferents.filter(|(_, join)| {
                 join.units().is_some_and(|(from, to)| from == lower && !self.division.parts(from, to))
             });
-            let answered = |index| self.written.iter().any(|written| written.partner == Some(ProjectionId(index)));
+            let answered =
+                |index| self.written.iter().any(|written| written.may_answer(self.diagram, ProjectionId(index)));
             // A way that is half there is gone before a new one.
             let Some((index, join)) = efferents.min_by_key(|(index, _)| !answered(*index)) else { break };
             let Some((_, upper)) = join.units() else { break };
@@ -99,13 +99,14 @@ impl Ways<'_> {
     }
 
     /// Whether an error reaches a unit, or might by feedback that is not understood: be it written, or added to what
-    /// is not understood.
+    /// is not understood. Loose projections leave open which units are heads, and which ways lead down from there.
     fn may_be_reached(&self, unit: UnitId) -> bool {
-        let unknown = |join: &Join| join.from == End::Unknown || join.to == End::Unknown;
+        let unknown = |join: &Join| join.from.unit().is_none() || join.to.unit().is_none();
         self.reached[unit.0]
             || self.diagram.doubts.cover("feedback")
+            || self.diagram.has_loose_joins()
             || !self.division.understood
-            || self.written.iter().any(|written| written.join.to == End::Unknown)
+            || self.written.iter().any(|written| written.join.to.unit().is_none())
             || (self.wired && self.diagram.joins.iter().any(unknown))
     }
 }

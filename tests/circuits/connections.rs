@@ -1,8 +1,9 @@
 //! Faults of names and connections: what joins what, and what nothing reaches.
 
-use synlocal::network::Wiring;
+use synlocal::document::Doubts;
+use synlocal::network::{Network, Teaching, Wiring};
 
-use crate::{CHAIN, UNITS, assert_says, fault, faults_of, network};
+use crate::{CHAIN, UNITS, assert_says, fault, faults_of, network, read};
 
 #[test]
 fn an_unknown_unit_is_one_fault_with_a_suggestion() {
@@ -57,6 +58,28 @@ fn a_cycle_is_named_unit_by_unit() {
         "\"eye\"",
         "end it in another unit, or remove it",
     );
+}
+
+#[test]
+fn a_cycle_is_named_unless_a_doubtful_projection_may_be_a_part_of_it() {
+    let forward = format!("{CHAIN}\n        (from: \"v2\", to: \"v1\", map: Conv(channels: 4, kernel: 3, pad: 1)),");
+    let (_, spec) = read(&network(UNITS, &forward, ""));
+    for (doubtful, named) in [
+        ("feedforward[1].map", true),
+        ("units[\"v1\"].pool", true),
+        // Wherever it begins, it ends in the head, from which no way leads back.
+        ("feedforward[2].from", true),
+        ("feedforward[0].from", false),
+        ("feedforward[2].to", false),
+        ("feedforward[2]", false),
+    ] {
+        let mut doubts = Doubts::default();
+        doubts.add(doubtful);
+        let faults = Network::examine(&spec, &doubts, Teaching::wired(Wiring::Fixed)).expect_err(doubtful);
+        let places: Vec<_> =
+            faults.iter().filter(|fault| fault.problem.contains("cycle")).map(|fault| fault.place.as_str()).collect();
+        assert_eq!(places, if named { vec!["feedforward[3]"] } else { vec![] }, "{doubtful}");
+    }
 }
 
 #[test]
