@@ -55,6 +55,11 @@ pub(crate) trait Vector: Copy {
     unsafe fn select(self, mask: Self::Mask, other: Self) -> Self;
     /// How many lanes are not zero; NaN is not.
     unsafe fn nonzeros(self) -> u32;
+    /// Stores the lanes that are not zero (NaN is not) one after the other, the same lanes of `beside` as whole numbers,
+    /// and says how many there are. Up to sixteen values behind the last one are overwritten.
+    unsafe fn append(self, beside: Self, to: *mut f32, to_beside: *mut u32) -> usize;
+    /// Turns sixteen rows into sixteen columns.
+    unsafe fn transpose(rows: &mut [Self; LANES]);
     /// Sixteen bytes as numbers.
     unsafe fn load_bytes(from: *const u8) -> Self;
     /// Sixteen whole numbers from 0 to 255 as bytes.
@@ -186,6 +191,20 @@ impl Vector for Plain {
         self.0.iter().map(|&value| u32::from(value != 0.0)).sum()
     }
     #[inline(always)]
+    unsafe fn append(self, beside: Self, to: *mut f32, to_beside: *mut u32) -> usize {
+        // SAFETY: as in `store`.
+        unsafe { append_lanes(self.0, beside.0, to, to_beside) }
+    }
+    #[inline(always)]
+    unsafe fn transpose(rows: &mut [Self; LANES]) {
+        let from = *rows;
+        for row in 0..LANES {
+            for lane in 0..LANES {
+                rows[row].0[lane] = from[lane].0[row];
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn load_bytes(from: *const u8) -> Self {
         // SAFETY: valid for sixteen bytes by the trait's contract.
         Plain(unsafe { from.cast::<[u8; LANES]>().read() }.map(f32::from))
@@ -199,4 +218,22 @@ impl Vector for Plain {
     unsafe fn prefetch(_: *const f32) {}
     #[inline(always)]
     unsafe fn prefetch_write(_: *const f32) {}
+}
+
+/// [`Vector::append`] lane by lane, without a branch.
+///
+/// # Safety
+/// Both places are valid for as many values as there are lanes.
+#[inline(always)]
+unsafe fn append_lanes(values: [f32; LANES], beside: [f32; LANES], to: *mut f32, to_beside: *mut u32) -> usize {
+    let mut count = 0;
+    for lane in 0..LANES {
+        // SAFETY: no more lanes were counted than have gone by.
+        unsafe {
+            to.add(count).write(values[lane]);
+            to_beside.add(count).write(beside[lane] as u32);
+        }
+        count += usize::from(values[lane] != 0.0);
+    }
+    count
 }

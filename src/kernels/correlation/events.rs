@@ -15,8 +15,7 @@
 //! ```
 //!
 //! The activity of a tile, some rows of one map or the maps of a few samples, 32 channels at a time, stays in the L1
-//! cache, which is why lists are made tile by tile: a channel's events appended to its list whether they are there or
-//! not, and counted only if they are, which needs no branch.
+//! cache, which is why lists are made tile by tile.
 
 // In a register block the indices are the formula.
 #![allow(clippy::needless_range_loop)]
@@ -45,18 +44,6 @@ const BLOCKS: usize = 2;
 
 /// Floats of activity of a tile: 40 KB, most of a L1 cache.
 const TILE: usize = 10 * 1024;
-
-/// An error at one place.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-struct Event {
-    /// Floats from the tile's first window to that of the place.
-    at: u32,
-    value: f32,
-}
-
-/// Floats of an [`Event`] in a workspace.
-const EVENT: usize = 2;
 
 /// The correlation of a population's activity with sparse errors of one that it drives by a 3x3 convolution.
 #[derive(Debug, Clone)]
@@ -116,9 +103,30 @@ impl EventCorrelation {
         PANEL.min(self.channels().next_multiple_of(LANES)) * self.fan()
     }
 
-    /// Events of one output channel in one tile, at most.
-    fn most(&self) -> usize {
-        self.samples * self.rows * self.error.values().shape.width
+    /// What to fetch of a tile whose activity begins at `start`, in `parts` parts.
+    fn ahead(&self, start: *const f32, parts: usize) -> Ahead {
+        let blocks = BLOCKS.min(self.input.blocks());
+        let (stretch, stretches, pitch) = if self.rows == self.error.values().shape.height {
+            (blocks * self.input.plane(), self.samples, self.input.sample())
+        } else {
+            let rows = (self.rows * self.error.window - 1) * self.stride + SIDE;
+            (rows * self.input.row(), blocks, self.input.plane())
+        };
+        let (skip, stretch) = (pitch - stretch, stretch / LANES);
+        Ahead {
+            line: start,
+            lines: stretch,
+            stretch,
+            skip,
+            stretches: stretches - 1,
+            share: (stretch * stretches).div_ceil(parts.max(1)),
+        }
+    }
+
+    /// Room for the events of one output channel in one tile: for all that there may be, and for what is written
+    /// behind the last one.
+    fn room(&self) -> usize {
+        self.samples * self.rows * self.error.values().shape.width + LANES
     }
 
     /// Floats of scratch that [`EventCorrelation::run`] needs for batches of up to `samples`.
@@ -140,7 +148,7 @@ impl EventCorrelation {
         let (chunk, partial) = (self.chunk(samples), self.partial());
         let chunks = samples.div_ceil(chunk);
         let scratch = &mut scratch[..chunks * self.panels() * partial];
-        let bench = PANEL * self.most() * EVENT;
+        let bench = 2 * PANEL * self.room();
         // Partial changes lie [panel][chunk].
         scratch.par_chunks_mut(partial).enumerate().for_each(|(index, partial)| {
             let (panel, part) = (index / chunks, index % chunks);
@@ -197,10 +205,11 @@ impl Kernel for Lists<'_> {
             let height = shape.error.values().shape.height;
             for row in (0..height).step_by(shape.rows) {
                 let tile = Tile { samples: samples.clone(), rows: row..height.min(row + shape.rows) };
+                let next = if tile.rows.end < height { (samples.start, tile.rows.end) } else { (samples.end, 0) };
                 // SAFETY: the caller vouches for the instruction set; the bench has room for the lists of a tile.
                 unsafe {
-                    let counts = self.list(&tile);
-                    self.learn::<X>(&tile, &counts);
+                    let counts = self.list::<X>(&tile);
+                    self.learn::<X>(&tile, next, &counts);
                 }
             }
         }
@@ -208,82 +217,139 @@ impl Kernel for Lists<'_> {
 }
 
 impl Lists<'_> {
-    /// Makes the lists of a tile and says how many events are in each.
+    /// Where the values of an output channel's events are listed, and beside them the floats from the tile's first
+    /// window to that of each.
     #[inline(always)]
-    unsafe fn list(&mut self, tile: &Tile) -> [u32; PANEL] {
+    fn lists(&mut self, channel: usize) -> (*mut f32, *mut u32) {
+        let room = self.correlation.room();
+        let (values, windows) = self.bench.split_at_mut(PANEL * room);
+        (values[channel * room..].as_mut_ptr(), windows[channel * room..].as_mut_ptr().cast())
+    }
+
+    /// Makes the lists of a tile and says how many events are in each. Sixteen places of sixteen channels are turned
+    /// round, so that a channel's are one vector, and what is not there is left out of it.
+    #[inline(always)]
+    unsafe fn list<X: Vector>(&mut self, tile: &Tile) -> [u32; PANEL] {
         let shape = self.correlation;
-        let (layout, side, most) = (shape.error.values(), shape.error.window, shape.most());
-        let lists = self.bench.as_mut_ptr().cast::<Event>();
+        let (layout, side) = (shape.error.values(), shape.error.window);
         let (step_row, step_column) = (shape.stride * shape.input.row(), shape.stride * LANES);
-        // How far the window of each member of a pooling window is from that of the first one.
-        let mut members = [0; MEMBERS];
-        for member in 0..(side * side).min(MEMBERS) {
-            members[member] = (member / side * step_row + member % side * step_column) as u32;
-        }
         let mut counts = [0; PANEL];
         let first = self.panel * PANEL / LANES;
-        let last = layout.blocks().min(first + PANEL / LANES);
-        for block in first..last {
-            let counts = &mut counts[(block - first) * LANES..][..LANES];
+        for block in first..layout.blocks().min(first + PANEL / LANES) {
+            let (mut places, mut windows, mut waiting) = ([0; LANES], [0; LANES], 0);
             for sample in tile.samples.clone() {
                 if self.packets.is_quiet(sample) {
                     continue;
                 }
                 for row in tile.rows.clone() {
                     let place = sample * layout.sample() + block * layout.plane() + layout.offset(0, row, 0);
-                    let values = &self.packets.values[place..][..layout.shape.width * LANES];
-                    let winners = if side > 1 { &self.packets.winners[place..][..values.len()] } else { &[] };
-                    let mut at = (sample - tile.samples.start) * shape.input.sample();
-                    at += (row - tile.rows.start) * side * step_row;
-                    for (column, values) in values.chunks_exact(LANES).enumerate() {
-                        let at = (at + column * side * step_column) as u32;
-                        for lane in 0..LANES {
-                            let member = if side > 1 { usize::from(winners[column * LANES + lane]) } else { 0 };
-                            let event = Event { at: at + members[member % MEMBERS], value: values[lane] };
-                            // SAFETY: a list has room for all values of the tile.
-                            unsafe {
-                                let list = lists.add(((block - first) * LANES + lane) * most);
-                                list.add(counts[lane] as usize).write(event);
-                            }
-                            counts[lane] += u32::from(values[lane] != 0.0);
+                    let mut window = (sample - tile.samples.start) * shape.input.sample();
+                    window += (row - tile.rows.start) * side * step_row;
+                    for column in 0..layout.shape.width {
+                        places[waiting] = place + column * LANES;
+                        windows[waiting] = window + column * side * step_column;
+                        waiting += 1;
+                        if waiting == LANES {
+                            // SAFETY: the caller vouches for the instruction set; places are those of the packets.
+                            unsafe { self.append::<X>(&places, &windows, (block - first) * LANES, &mut counts) };
+                            waiting = 0;
                         }
                     }
                 }
+            }
+            if waiting > 0 {
+                // SAFETY: as above.
+                unsafe {
+                    self.append::<X>(&places[..waiting], &windows[..waiting], (block - first) * LANES, &mut counts)
+                };
             }
         }
         counts
     }
 
-    /// Adds what the lists of a tile say to the partial change.
+    /// Appends the events at up to sixteen places to the lists of sixteen channels.
     #[inline(always)]
-    unsafe fn learn<X: Vector>(&mut self, tile: &Tile, counts: &[u32; PANEL]) {
+    unsafe fn append<X: Vector>(
+        &mut self,
+        places: &[usize],
+        windows: &[usize],
+        channel: usize,
+        counts: &mut [u32; PANEL],
+    ) {
         let shape = self.correlation;
-        let (layout, most) = (shape.input, shape.most());
-        let first = tile.samples.start * layout.sample()
-            + shape.corner
-            + tile.rows.start * shape.error.window * shape.stride * layout.row();
-        let lists = self.bench.as_ptr().cast::<Event>();
+        let side = shape.error.window;
+        let (step_row, step_column) = (shape.stride * shape.input.row(), shape.stride * LANES);
+        // SAFETY: the caller's; a list has room for all events of the tile and a vector more.
+        unsafe {
+            let zero = X::splat(0.0);
+            let (mut values, mut whither) = ([zero; LANES], [zero; LANES]);
+            for (index, (&place, &window)) in places.iter().zip(windows).enumerate() {
+                values[index] = X::load(self.packets.values.as_ptr().add(place));
+                // Whole numbers below 2^24, which f32s hold exactly.
+                whither[index] = X::splat(window as f32);
+                if side > 1 {
+                    let member = X::load_bytes(self.packets.winners.as_ptr().add(place));
+                    for other in 1..side * side {
+                        let window = window + other / side * step_row + other % side * step_column;
+                        let here = member.equal(X::splat(other as f32));
+                        whither[index] = X::splat(window as f32).select(here, whither[index]);
+                    }
+                }
+            }
+            X::transpose(&mut values);
+            X::transpose(&mut whither);
+            for lane in 0..LANES {
+                let (list, windows) = self.lists(channel + lane);
+                let count = &mut counts[channel + lane];
+                let listed = *count as usize;
+                *count += values[lane].append(whither[lane], list.add(listed), windows.add(listed)) as u32;
+            }
+        }
+    }
+
+    /// Where the activity of a tile begins that has a sample and a row of values as its first.
+    fn start(&self, (sample, row): (usize, usize)) -> *const f32 {
+        let shape = self.correlation;
+        let row = row * shape.error.window * shape.stride * shape.input.row();
+        self.input.as_ptr().wrapping_add(sample * shape.input.sample() + row + shape.corner)
+    }
+
+    /// Adds what the lists of a tile say to the partial change, while the activity that is read after it is fetched: the
+    /// tile's next channels, or those of the tile that begins at `next`.
+    #[inline(always)]
+    unsafe fn learn<X: Vector>(&mut self, tile: &Tile, next: (usize, usize), counts: &[u32; PANEL]) {
+        let shape = self.correlation;
+        let layout = shape.input;
+        let start = self.start((tile.samples.start, tile.rows.start));
+        let lists = counts.iter().filter(|&&count| count > 0).count();
         let mut block = 0;
         while block < layout.blocks() {
             let blocks = BLOCKS.min(layout.blocks() - block);
+            let after = block + blocks;
+            let from =
+                if after < layout.blocks() { start.wrapping_add(after * layout.plane()) } else { self.start(next) };
+            let mut ahead = shape.ahead(from, lists);
             for channel in 0..PANEL {
                 if counts[channel] == 0 {
                     continue;
                 }
+                // SAFETY: a prefetch asks nothing.
+                unsafe { ahead.fetch::<X>() };
                 // SAFETY: the list has so many events; their windows lie within the samples of the tile.
                 unsafe {
-                    let list = std::slice::from_raw_parts(lists.add(channel * most), counts[channel] as usize);
-                    let activity = self.input.as_ptr().add(first + block * layout.plane());
+                    let (values, windows) = self.lists(channel);
+                    let list = List { values, windows, count: counts[channel] as usize };
+                    let activity = start.add(block * layout.plane());
                     let to = self.partial.as_mut_ptr().add(channel * shape.fan() + block * TAPS * LANES);
                     if X::BLOCKS == 2 && blocks == 2 {
-                        sum::<X, 3, 2>(list, activity, layout, to);
+                        sum::<X, 3, 2>(&list, activity, layout, to);
                     } else if X::BLOCKS == 2 {
-                        sum::<X, 3, 1>(list, activity, layout, to);
+                        sum::<X, 3, 1>(&list, activity, layout, to);
                     } else {
                         for block in 0..blocks {
                             for row in 0..SIDE {
                                 let activity = activity.add(block * layout.plane() + row * layout.row());
-                                sum::<X, 1, 1>(list, activity, layout, to.add((block * TAPS + row * SIDE) * LANES));
+                                sum::<X, 1, 1>(&list, activity, layout, to.add((block * TAPS + row * SIDE) * LANES));
                             }
                         }
                     }
@@ -294,13 +360,50 @@ impl Lists<'_> {
     }
 }
 
-/// Members of the largest pooling window.
-const MEMBERS: usize = 256;
+/// Activity that will be read soon: so many stretches of so many lines of a cache, fetched bit by bit.
+struct Ahead {
+    line: *const f32,
+    /// Lines left of this stretch, and of each; floats to the next stretch, and stretches left.
+    lines: usize,
+    stretch: usize,
+    skip: usize,
+    stretches: usize,
+    /// Lines to fetch at once.
+    share: usize,
+}
+
+impl Ahead {
+    #[inline(always)]
+    unsafe fn fetch<X: Vector>(&mut self) {
+        for _ in 0..self.share {
+            if self.lines == 0 {
+                if self.stretches == 0 {
+                    return;
+                }
+                self.stretches -= 1;
+                self.lines = self.stretch;
+                self.line = self.line.wrapping_add(self.skip);
+            }
+            // SAFETY: a prefetch asks nothing but the instruction set, for which the caller vouches.
+            unsafe { X::prefetch(self.line) };
+            self.line = self.line.wrapping_add(LANES);
+            self.lines -= 1;
+        }
+    }
+}
+
+/// The events of one output channel.
+struct List {
+    values: *const f32,
+    /// Floats from the tile's first window to that of each.
+    windows: *const u32,
+    count: usize,
+}
 
 /// The sums of `R` rows of taps x `V` blocks of channels stay in registers over all events of a list.
 #[inline(always)]
 unsafe fn sum<X: Vector, const R: usize, const V: usize>(
-    list: &[Event],
+    list: &List,
     activity: *const f32,
     layout: Layout,
     to: *mut f32,
@@ -308,9 +411,9 @@ unsafe fn sum<X: Vector, const R: usize, const V: usize>(
     // SAFETY: the caller vouches for the instruction set, the events' windows and the change.
     unsafe {
         let mut sums = [[[X::splat(0.0); SIDE]; R]; V];
-        for event in list {
-            let value = X::splat(event.value);
-            let window = activity.add(event.at as usize);
+        for event in 0..list.count {
+            let value = X::splat(*list.values.add(event));
+            let window = activity.add(*list.windows.add(event) as usize);
             for v in 0..V {
                 for row in 0..R {
                     let from = window.add(v * layout.plane() + row * layout.row());

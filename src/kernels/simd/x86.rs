@@ -2,7 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Vector};
+use super::super::layout::LANES;
+use super::{Kernel, Vector, append_lanes};
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma,avx2")]
 pub(super) unsafe fn avx512(kernel: impl Kernel) {
@@ -97,6 +98,44 @@ impl Vector for Wide {
     unsafe fn nonzeros(self) -> u32 {
         // SAFETY: see above.
         unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps()) }.count_ones()
+    }
+    #[inline(always)]
+    unsafe fn append(self, beside: Self, to: *mut f32, to_beside: *mut u32) -> usize {
+        // SAFETY: see above. Compressed in registers: to compress straight into memory takes many times as long.
+        unsafe {
+            let there = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps());
+            _mm512_storeu_ps(to, _mm512_maskz_compress_ps(there, self.0));
+            let beside = _mm512_cvttps_epi32(_mm512_maskz_compress_ps(there, beside.0));
+            _mm512_storeu_si512(to_beside.cast(), beside);
+            there.count_ones() as usize
+        }
+    }
+    #[inline(always)]
+    unsafe fn transpose(rows: &mut [Self; LANES]) {
+        // Columns of four rows, in quarters of a register; then the quarters of one column together.
+        let mut quarters = *rows;
+        // SAFETY: see above.
+        unsafe {
+            for i in (0..LANES).step_by(4) {
+                let low = _mm512_castps_pd(_mm512_unpacklo_ps(rows[i].0, rows[i + 1].0));
+                let high = _mm512_castps_pd(_mm512_unpackhi_ps(rows[i].0, rows[i + 1].0));
+                let low_on = _mm512_castps_pd(_mm512_unpacklo_ps(rows[i + 2].0, rows[i + 3].0));
+                let high_on = _mm512_castps_pd(_mm512_unpackhi_ps(rows[i + 2].0, rows[i + 3].0));
+                quarters[i] = Wide(_mm512_castpd_ps(_mm512_unpacklo_pd(low, low_on)));
+                quarters[i + 1] = Wide(_mm512_castpd_ps(_mm512_unpackhi_pd(low, low_on)));
+                quarters[i + 2] = Wide(_mm512_castpd_ps(_mm512_unpacklo_pd(high, high_on)));
+                quarters[i + 3] = Wide(_mm512_castpd_ps(_mm512_unpackhi_pd(high, high_on)));
+            }
+            for j in 0..4 {
+                let [x, y, z, w] = [quarters[j].0, quarters[4 + j].0, quarters[8 + j].0, quarters[12 + j].0];
+                let (even, odd) = (_mm512_shuffle_f32x4::<0x88>(x, y), _mm512_shuffle_f32x4::<0xdd>(x, y));
+                let (even_on, odd_on) = (_mm512_shuffle_f32x4::<0x88>(z, w), _mm512_shuffle_f32x4::<0xdd>(z, w));
+                rows[j] = Wide(_mm512_shuffle_f32x4::<0x88>(even, even_on));
+                rows[4 + j] = Wide(_mm512_shuffle_f32x4::<0x88>(odd, odd_on));
+                rows[8 + j] = Wide(_mm512_shuffle_f32x4::<0xdd>(even, even_on));
+                rows[12 + j] = Wide(_mm512_shuffle_f32x4::<0xdd>(odd, odd_on));
+            }
+        }
     }
     #[inline(always)]
     unsafe fn load_bytes(from: *const u8) -> Self {
@@ -199,6 +238,34 @@ impl Vector for Pair {
             let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self.0, zero));
             let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self.1, zero));
             (low | high << 8).count_ones()
+        }
+    }
+    #[inline(always)]
+    unsafe fn append(self, beside: Self, to: *mut f32, to_beside: *mut u32) -> usize {
+        let (mut values, mut others) = ([0.0; LANES], [0.0; LANES]);
+        // SAFETY: see above.
+        unsafe {
+            self.store(values.as_mut_ptr());
+            beside.store(others.as_mut_ptr());
+            append_lanes(values, others, to, to_beside)
+        }
+    }
+    #[inline(always)]
+    unsafe fn transpose(rows: &mut [Self; LANES]) {
+        let (mut from, mut to) = ([[0.0; LANES]; LANES], [[0.0; LANES]; LANES]);
+        // SAFETY: see above.
+        unsafe {
+            for row in 0..LANES {
+                rows[row].store(from[row].as_mut_ptr());
+            }
+            for row in 0..LANES {
+                for lane in 0..LANES {
+                    to[row][lane] = from[lane][row];
+                }
+            }
+            for row in 0..LANES {
+                rows[row] = Self::load(to[row].as_ptr());
+            }
         }
     }
     #[inline(always)]
