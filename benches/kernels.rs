@@ -10,7 +10,10 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use oracle::{Conv, Exact, UNTOUCHED, check, dense_synapses, lay, values};
 use std::time::Duration;
-use synlocal::kernels::{Buffer, Correlation, Isa, Layout, LocalCorrelation, Pool, Product, Sum, Transfer, fire, gate};
+use synlocal::kernels::{
+    Buffer, Correlation, Firing, Gated, Input, Isa, Layout, LocalCorrelation, Outcome, PacketLayout, Packets,
+    PacketsMut, Pool, Product, Sum, Transfer, fire, gate,
+};
 use synlocal::shape::Shape;
 
 const SAMPLES: usize = 250;
@@ -50,8 +53,8 @@ fn isa() -> Isa {
 /// Every synapse of a map over some samples: calls with indices (input, weight, drive).
 type Synapses<'a> = &'a dyn Fn(usize, &mut dyn FnMut(usize, usize, usize));
 
-/// A correlation of input and error that adds to a change.
-type Correlate<'a> = &'a mut dyn FnMut(&[f32], &[f32], &mut [f32]);
+/// A correlation of input and packets that adds to a change.
+type Correlate<'a> = &'a mut dyn FnMut(&[f32], Packets, &mut [f32]);
 
 fn time_product(
     group: &mut BenchmarkGroup<WallTime>,
@@ -70,14 +73,16 @@ fn time_product(
     let mut expected = vec![Exact::default(); output.shape.len() * CHECKED];
     synapses(CHECKED, &mut |pre, weight, post| expected[post].add(f64::from(x[pre]) * f64::from(weights[weight])));
     let mut got = lay(output, &vec![0.0; expected.len()], UNTOUCHED);
-    product.run(isa, &packed, &lay(input, &x, 0.0), None, None, Sum::Replace, &mut got);
+    product.run(isa, &packed, Input::Values(&lay(input, &x, 0.0)), None, Outcome::Sums(Sum::Replace, &mut got));
     check(name, output, &got, &expected, UNTOUCHED);
 
     let x = batch("input", input, SAMPLES);
     let mut output = Buffer::zeros(output.sample() * SAMPLES);
     group.throughput(Throughput::Elements(2 * product.multiply_adds() * SAMPLES as u64));
     group.bench_function(name, |bencher| {
-        bencher.iter(|| product.run(isa, &packed, &x, None, None, Sum::Replace, &mut output));
+        bencher.iter(|| {
+            product.run(isa, &packed, Input::Values(&x), None, Outcome::Sums(Sum::Replace, &mut output));
+        });
     });
 }
 
@@ -95,14 +100,15 @@ fn time_correlation(
     let (x, e) = (values("input", input.shape.len() * CHECKED), values("error", error.shape.len() * CHECKED));
     let mut expected = vec![Exact::default(); weights];
     synapses(CHECKED, &mut |pre, weight, post| expected[weight].add(f64::from(x[pre]) * f64::from(e[post])));
-    correlate(&lay(input, &x, 0.0), &lay(error, &e, 0.0), &mut change);
+    correlate(&lay(input, &x, 0.0), Packets::of_values(error, &lay(error, &e, 0.0)), &mut change);
     for (got, expected) in change.iter().zip(&expected) {
         assert!(expected.holds(*got), "{name}: {got}, expected {expected:?}");
     }
 
     let (x, e) = (batch("input", input, SAMPLES), batch("error", error, SAMPLES));
+    let packets = Packets::of_values(error, &e);
     group.throughput(Throughput::Elements(2 * multiply_adds * SAMPLES as u64));
-    group.bench_function(name, |bencher| bencher.iter(|| correlate(&x, &e, &mut change)));
+    group.bench_function(name, |bencher| bencher.iter(|| correlate(&x, packets, &mut change)));
 }
 
 /// The same for a correlation whose weights are shared over positions, or whose error is flat.
@@ -115,8 +121,8 @@ fn time_shared(
     synapses: Synapses,
 ) {
     let mut scratch = Buffer::zeros(correlation.scratch_len(SAMPLES));
-    let correlate = &mut |input: &[f32], error: &[f32], change: &mut [f32]| {
-        correlation.run(isa(), input, error, None, &mut scratch, change);
+    let correlate = &mut |input: &[f32], packets: Packets, change: &mut [f32]| {
+        correlation.run(isa(), input, packets, &mut scratch, change);
     };
     time_correlation(group, name, correlation.multiply_adds(), correlate, layouts, weights, synapses);
 }
@@ -165,7 +171,7 @@ fn carry(criterion: &mut Criterion) {
     for Block { name, input, channels, .. } in conv6() {
         let conv = Conv { input: input.shape, channels, kernel: 3, stride: 1, pad: 1, samples: CHECKED };
         let (error, output) = (Layout::new(conv.drive(), 1), Layout::new(input.shape, 0));
-        let product = Product::conv_carry(error, output, 3, 1, 1);
+        let product = Product::conv_carry(PacketLayout::whole(error), output, 3, 1, 1);
         time_product(&mut group, name, &product, (error, output), conv.weights(), &|_, synapse| {
             conv.synapses(|pre, weight, post| synapse(post, weight, pre));
         });
@@ -194,7 +200,7 @@ fn learn(criterion: &mut Criterion) {
     for Block { name, input, channels, .. } in conv6() {
         let conv = Conv { input: input.shape, channels, kernel: 3, stride: 1, pad: 1, samples: CHECKED };
         let error = Layout::new(conv.drive(), 1);
-        let correlation = Correlation::conv(input, error, 3, 1, 1);
+        let correlation = Correlation::conv(input, PacketLayout::whole(error), 3, 1, 1);
         time_shared(&mut group, name, &correlation, (input, error), conv.weights(), &|_, synapse| {
             conv.synapses(synapse);
         });
@@ -202,8 +208,8 @@ fn learn(criterion: &mut Criterion) {
     let (conv, input, error) = local();
     let correlation = LocalCorrelation::new(input, error, 3, 1, 1);
     let mut scratch = Buffer::zeros(correlation.scratch_len());
-    let correlate = &mut |input: &[f32], error: &[f32], change: &mut [f32]| {
-        correlation.run(isa(), input, error, None, &mut scratch, change);
+    let correlate = &mut |input: &[f32], packets: Packets, change: &mut [f32]| {
+        correlation.run(isa(), input, packets, &mut scratch, change);
     };
     let (work, weights) = (correlation.multiply_adds(), conv.local_weights());
     time_correlation(&mut group, "local", work, correlate, (input, error), weights, &|_, synapse| {
@@ -258,7 +264,8 @@ impl Fired {
 
     fn fire(&mut self, block: &Block) {
         let Fired { drive_layout, layout, drive, activity, winners } = self;
-        fire(isa(), block.pool, block.transfer, drive, *drive_layout, activity, *layout, winners);
+        let (pool, transfer) = (block.pool, block.transfer);
+        fire(isa(), drive, *drive_layout, Firing { pool, transfer, activity, layout: *layout, winners });
     }
 }
 
@@ -278,23 +285,20 @@ fn fire_and_gate(criterion: &mut Criterion) {
         let error = batch("error", error_layout, SAMPLES);
         let mut packet = Buffer::zeros(packet_layout.sample() * SAMPLES);
         let mut events = vec![0; SAMPLES];
+        let gated = Gated {
+            pool: block.pool,
+            transfer: block.transfer,
+            activity: (&activity, layout),
+            winners: &winners,
+            error: (&error, error_layout),
+            scale: 1.0,
+        };
+        let whole = PacketLayout::whole(packet_layout);
         gating.throughput(Throughput::Elements((drive_layout.shape.len() * SAMPLES) as u64));
         gating.bench_function(block.name, |bencher| {
             bencher.iter(|| {
-                gate(
-                    isa(),
-                    block.pool,
-                    block.transfer,
-                    &activity,
-                    layout,
-                    &winners,
-                    &error,
-                    error_layout,
-                    1.0,
-                    &mut packet,
-                    packet_layout,
-                    &mut events,
-                );
+                let (values, events) = (&mut packet, &mut events);
+                gate(isa(), gated, PacketsMut { layout: whole, values, winners: &mut [], events });
             });
         });
         let expected = error.iter().filter(|&&error| error != 0.0).count() as u32;

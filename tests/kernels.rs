@@ -9,10 +9,11 @@ mod runs;
 
 use oracle::{Conv, Exact, UNTOUCHED, dense_synapses, lay, values};
 use proptest::prelude::*;
-use runs::{Biases, Events, RUNS, Run, batch, check_correlation, check_product, scratched};
+use runs::{Biases, RUNS, Run, batch, check_correlation, check_product, scratched};
 use synlocal::error::Error;
 use synlocal::kernels::{
-    Buffer, Correlation, Isa, Layout, LocalCorrelation, Product, Sum, sum_over_positions, sum_over_samples,
+    Buffer, Correlation, Input, Isa, Layout, LocalCorrelation, Outcome, PacketLayout, Packets, Product, Sum,
+    sum_over_positions, sum_over_samples,
 };
 use synlocal::shape::Shape;
 
@@ -36,14 +37,14 @@ fn check_conv(conv: Conv, extra_halo: usize, run: Run) {
 
     let halo = Product::carry_halo(conv.kernel, conv.stride, conv.pad) + extra_halo;
     let (error, output) = (Layout::new(conv.drive(), halo), Layout::new(conv.input, extra_halo));
-    let carry = Product::conv_carry(error, output, conv.kernel, conv.stride, conv.pad);
+    let carry = Product::conv_carry(PacketLayout::whole(error), output, conv.kernel, conv.stride, conv.pad);
     assert_eq!(carry.multiply_adds(), product.multiply_adds(), "{what}: multiply-adds of the carry");
     check_product(&format!("carry of {what}"), &carry, (error, output), sizes, Biases::Channels, run, |synapse| {
         conv.synapses(|pre, weight, post| synapse(post, weight, pre));
     });
 
     let error = Layout::new(conv.drive(), extra_halo);
-    let correlation = Correlation::conv(input, error, conv.kernel, conv.stride, conv.pad);
+    let correlation = Correlation::conv(input, PacketLayout::whole(error), conv.kernel, conv.stride, conv.pad);
     assert_eq!(correlation.multiply_adds(), product.multiply_adds(), "{what}: multiply-adds of the correlation");
     let what = format!("correlation of {what}");
     let correlate = scratched(&correlation, conv.samples);
@@ -67,9 +68,9 @@ fn check_local(conv: Conv, extra_halo: usize, run: Run) {
 
     let correlation = LocalCorrelation::new(input, error, conv.kernel, conv.stride, conv.pad);
     assert_eq!(correlation.multiply_adds(), weights as u64, "{what}: multiply-adds of the correlation");
-    let correlate = |isa, input: &[f32], error: &[f32], events: Events, change: &mut [f32]| {
+    let correlate = |isa, input: &[f32], packets: Packets, change: &mut [f32]| {
         let mut scratch = vec![f32::NAN; correlation.scratch_len()];
-        correlation.run(isa, input, error, events, &mut scratch, change);
+        correlation.run(isa, input, packets, &mut scratch, change);
     };
     let what = format!("correlation of {what}");
     check_correlation(&what, correlate, (input, error), sizes, run.silent, |synapse| conv.local_synapses(synapse));
@@ -247,14 +248,16 @@ fn a_bias_learns_from_the_sum_of_its_error() {
                 expected[channel].add(f64::from(value));
                 each[pixel * channels + channel].add(f64::from(value));
             }
+            let error = lay(layout, &error, 0.0);
+            let packets = Packets { events: &events, ..Packets::of_values(layout, &error) };
             for isa in Isa::available() {
                 let mut change = vec![0.5; channels];
-                sum_over_positions(isa, &lay(layout, &error, 0.0), layout, events.as_deref(), &mut change);
+                sum_over_positions(isa, packets, &mut change);
                 for (got, expected) in change.iter().zip(&expected) {
                     assert!(expected.holds(*got), "{isa}: {got}, expected {expected:?}");
                 }
                 let mut change = vec![0.5; layout.shape.len()];
-                sum_over_samples(isa, &lay(layout, &error, 0.0), layout, events.as_deref(), &mut change);
+                sum_over_samples(isa, packets, &mut change);
                 for (got, expected) in change.iter().zip(&each) {
                     assert!(expected.holds(*got), "{isa}: {got}, expected {expected:?}");
                 }
@@ -274,15 +277,15 @@ fn any_number_of_threads_gives_the_same_bits() {
     let d = lay(flat, &values("d", flat.shape.len() * samples), 0.0);
     let products = [
         (Product::conv(input, drive, 3, 1, 1), &x, drive, 40 * 20 * 9),
-        (Product::conv_carry(drive, input, 3, 1, 1), &e, input, 40 * 20 * 9),
+        (Product::conv_carry(PacketLayout::whole(drive), input, 3, 1, 1), &e, input, 40 * 20 * 9),
         (Product::local(input, drive, 3, 1, 1), &x, drive, 40 * 20 * 9 * 9 * 11),
         (Product::local_carry(drive, input, 3, 1, 1), &e, input, 40 * 20 * 9 * 9 * 11),
         (Product::dense(input, flat), &x, flat, 40 * input.shape.len()),
         (Product::dense_carry(flat, input), &d, input, 40 * input.shape.len()),
     ];
     let correlations = [
-        (Correlation::conv(input, drive, 3, 1, 1), &e, 40 * 20 * 9),
-        (Correlation::dense(input, flat), &d, 40 * input.shape.len()),
+        (Correlation::conv(input, PacketLayout::whole(drive), 3, 1, 1), drive, &e, 40 * 20 * 9),
+        (Correlation::dense(input, flat), flat, &d, 40 * input.shape.len()),
     ];
     let all = |isa: Isa| {
         let mut bits: Vec<u32> = Vec::new();
@@ -290,21 +293,22 @@ fn any_number_of_threads_gives_the_same_bits() {
             let mut packed = vec![0.0; product.packed_len()];
             product.pack(&values("w", *weights), &mut packed);
             let mut output = Buffer::zeros(samples * to.sample());
-            product.run(isa, &packed, from, None, None, Sum::Replace, &mut output);
+            product.run(isa, &packed, Input::Values(from), None, Outcome::Sums(Sum::Replace, &mut output));
             bits.extend(output.iter().map(|value| value.to_bits()));
         }
-        for (correlation, error, weights) in &correlations {
+        for (correlation, layout, error, weights) in &correlations {
             let mut scratch = vec![0.0; correlation.scratch_len(samples)];
             let mut change = vec![0.0; *weights];
-            correlation.run(isa, &x, error, None, &mut scratch, &mut change);
+            correlation.run(isa, &x, Packets::of_values(*layout, error), &mut scratch, &mut change);
             bits.extend(change.iter().map(|value| value.to_bits()));
         }
         let mut change = vec![0.0; 40 * 20 * 9 * 9 * 11];
         let local = LocalCorrelation::new(input, drive, 3, 1, 1);
-        local.run(isa, &x, &e, None, &mut vec![0.0; local.scratch_len()], &mut change);
+        let packets = Packets::of_values(drive, &e);
+        local.run(isa, &x, packets, &mut vec![0.0; local.scratch_len()], &mut change);
         bits.extend(change.iter().map(|value| value.to_bits()));
         let mut change = vec![0.0; drive.shape.channels];
-        sum_over_positions(isa, &e, drive, None, &mut change);
+        sum_over_positions(isa, packets, &mut change);
         bits.extend(change.iter().map(|value| value.to_bits()));
         bits
     };

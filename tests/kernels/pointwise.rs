@@ -1,6 +1,8 @@
 //! Firing and gating against plain loops.
 
-use synlocal::kernels::{Isa, Layout, Pool, Sum, Transfer, fire, gate, pointwise};
+use synlocal::kernels::{
+    Firing, Gated, Isa, Layout, PacketLayout, PacketsMut, Pool, Sum, Transfer, fire, gate, pointwise,
+};
 use synlocal::shape::Shape;
 
 use super::oracle::{Exact, Place, UNTOUCHED, check, lay, places, values};
@@ -53,6 +55,11 @@ fn drives(len: usize) -> Vec<f32> {
     values("drive", len).into_iter().map(|value| (value * 12.0).round() / 8.0).collect()
 }
 
+/// A population without a pool.
+fn unpooled(transfer: Transfer, activity: &mut [f32], layout: Layout) -> Firing<'_> {
+    Firing { pool: Pool::None, transfer, activity, layout, winners: &mut [] }
+}
+
 #[test]
 fn fire_pools_and_transfers() {
     for pool in POOLS {
@@ -82,7 +89,8 @@ fn fire_pools_and_transfers() {
                     let bytes = if matches!(pool, Pool::Max(_)) { flat.sample() * samples } else { 0 };
                     let mut got = vec![99; bytes];
                     let drive = lay(from, &drive, UNTOUCHED);
-                    fire(isa, pool, transfer, &drive, from, &mut activity, layout, &mut got);
+                    let firing = Firing { pool, transfer, activity: &mut activity, layout, winners: &mut got };
+                    fire(isa, &drive, from, firing);
                     check(&what, layout, &activity, &expected, UNTOUCHED);
                     if bytes > 0 {
                         assert!(got == lay_bytes(flat, &winners), "{what}: winners");
@@ -143,20 +151,18 @@ fn gate_multiplies_by_the_gain_and_sends_to_the_winners() {
                         _ => Vec::new(),
                     };
                     let (activity, error) = (lay(here, &activity, 0.0), lay(above, &error, 0.0));
-                    gate(
-                        isa,
+                    let gated = Gated {
                         pool,
                         transfer,
-                        &activity,
-                        here,
-                        &winners,
-                        &error,
-                        above,
-                        0.25,
-                        &mut packet,
-                        layout,
-                        &mut events,
-                    );
+                        activity: (&activity, here),
+                        winners: &winners,
+                        error: (&error, above),
+                        scale: 0.25,
+                    };
+                    let whole = PacketLayout::whole(layout);
+                    let packets =
+                        PacketsMut { layout: whole, values: &mut packet, winners: &mut [], events: &mut events };
+                    gate(isa, gated, packets);
                     check(&what, layout, &packet, &expected, UNTOUCHED);
                     assert_eq!(events, counts, "{what}: events");
                 }
@@ -195,7 +201,9 @@ fn the_first_of_equal_drives_wins() {
         for (drive, winner) in [([0.5; 4], 0), ([0.0, 2.0, 2.0, 2.0], 1), ([-1.0, -2.0, -0.5, -0.5], 2)] {
             let drive = lay(from, &drive.repeat(16), 0.0);
             let (mut activity, mut winners) = (vec![0.0; 16], vec![9; 16]);
-            fire(isa, Pool::Max(2), Transfer::Linear, &drive, from, &mut activity, to, &mut winners);
+            let (pool, transfer) = (Pool::Max(2), Transfer::Linear);
+            let firing = Firing { pool, transfer, activity: &mut activity, layout: to, winners: &mut winners };
+            fire(isa, &drive, from, firing);
             assert_eq!(winners, [winner; 16], "{isa}");
         }
     }
@@ -207,7 +215,7 @@ fn tanh_is_right_to_a_few_units_of_the_last_place() {
     let drive: Vec<f32> = (-160_000..160_000).map(|step| step as f32 / 16_000.0 + 1e-6).collect();
     for isa in Isa::available() {
         let mut activity = vec![0.0; drive.len()];
-        fire(isa, Pool::None, Transfer::Tanh, &drive, layout, &mut activity, layout, &mut []);
+        fire(isa, &drive, layout, unpooled(Transfer::Tanh, &mut activity, layout));
         for (drive, activity) in drive.iter().zip(&activity) {
             let exact = f64::from(*drive).tanh();
             let error = (f64::from(*activity) - exact).abs() / exact.abs();
@@ -223,7 +231,7 @@ fn a_drive_that_is_not_a_number_stays_one() {
     for isa in Isa::available() {
         for transfer in TRANSFERS {
             let mut activity = vec![0.0; 16];
-            fire(isa, Pool::None, transfer, &[f32::NAN; 16], layout, &mut activity, layout, &mut []);
+            fire(isa, &[f32::NAN; 16], layout, unpooled(transfer, &mut activity, layout));
             assert!(activity.iter().all(|value| value.is_nan()), "{transfer:?} on {isa}: {activity:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! Kernels run in every way there is, and compared with plain loops.
 
-use synlocal::kernels::{Correlation, Isa, Layout, Product, Sum};
+use synlocal::kernels::{Correlation, Input, Isa, Layout, Outcome, Packets, Product, Sum};
 use synlocal::shape::Shape;
 
 use crate::oracle::{Exact, UNTOUCHED, check, lay, values};
@@ -27,21 +27,18 @@ pub(crate) enum Biases {
     Values,
 }
 
-/// How many events each sample has, where that is told.
-pub(crate) type Events<'a> = Option<&'a [u32]>;
-
-/// A batch with its event counts, where every third sample is silent if so asked.
-pub(crate) fn batch(name: &str, len: usize, samples: usize, silent: bool) -> (Vec<f32>, Option<Vec<u32>>) {
+/// A batch with its event counts, where every third sample is silent if so asked; otherwise nobody counted.
+pub(crate) fn batch(name: &str, len: usize, samples: usize, silent: bool) -> (Vec<f32>, Vec<u32>) {
     let mut plain = values(name, len * samples);
     if !silent {
-        return (plain, None);
+        return (plain, Vec::new());
     }
     let mut events = vec![len as u32; samples];
     for sample in (0..samples).step_by(3) {
         plain[sample * len..(sample + 1) * len].fill(0.0);
         events[sample] = 0;
     }
-    (plain, Some(events))
+    (plain, events)
 }
 
 /// Runs a product as `run` says and compares it with the sum over `synapses`, which are called with indices
@@ -84,29 +81,32 @@ pub(crate) fn check_product(
     product.pack(&weights, &mut packed);
     let x = lay(input, &x, 0.0);
     for isa in Isa::available() {
-        let mut got = match run.sum {
-            Sum::Add => lay(output, &before, UNTOUCHED),
-            Sum::Replace => lay(output, &vec![f32::NAN; before.len()], UNTOUCHED),
-        };
         let bias = run.bias.then_some(&bias[..]);
-        product.run(isa, &packed, &x, events.as_deref(), bias, run.sum, &mut got);
-        check(&format!("{what} on {isa}, {run:?}"), output, &got, &expected, UNTOUCHED);
-        if run.silent {
-            let mut unskipped = match run.sum {
+        let sums = |input| {
+            let mut sums = match run.sum {
                 Sum::Add => lay(output, &before, UNTOUCHED),
                 Sum::Replace => lay(output, &vec![f32::NAN; before.len()], UNTOUCHED),
             };
-            product.run(isa, &packed, &x, None, bias, run.sum, &mut unskipped);
-            assert!(*got == *unskipped, "{what} on {isa}: skipping silent samples changes bits");
+            product.run(isa, &packed, input, bias, Outcome::Sums(run.sum, &mut sums));
+            sums
+        };
+        let uncounted = Packets::of_values(input, &x);
+        let got = sums(Input::Packets(Packets { events: &events, ..uncounted }));
+        check(&format!("{what} on {isa}, {run:?}"), output, &got, &expected, UNTOUCHED);
+        let unskipped = sums(Input::Values(&x));
+        assert!(*got == *unskipped, "{what} on {isa}: skipping silent samples changes bits");
+        if run.silent {
+            let unskipped = sums(Input::Packets(uncounted));
+            assert!(*got == *unskipped, "{what} on {isa}: counting events changes bits");
         }
     }
 }
 
-/// Runs a correlation, which is called with (instruction set, input, error, events, change), and compares it with the
-/// sum over `synapses`.
+/// Runs a correlation, which is called with (instruction set, input, packets, change), and compares it with the sum over
+/// `synapses`.
 pub(crate) fn check_correlation(
     what: &str,
-    correlate: impl Fn(Isa, &[f32], &[f32], Events, &mut [f32]),
+    correlate: impl Fn(Isa, &[f32], Packets, &mut [f32]),
     (input, error): (Layout, Layout),
     (weights, samples): (usize, usize),
     silent: bool,
@@ -123,20 +123,21 @@ pub(crate) fn check_correlation(
     let (x, e) = (lay(input, &x, 0.0), lay(error, &e, 0.0));
     for isa in Isa::available() {
         let mut change = before.clone();
-        correlate(isa, &x, &e, events.as_deref(), &mut change);
+        let uncounted = Packets::of_values(error, &e);
+        correlate(isa, &x, Packets { events: &events, ..uncounted }, &mut change);
         for (index, (&got, expected)) in change.iter().zip(&expected).enumerate() {
             assert!(expected.holds(got), "{what} on {isa}: weight {index} is {got}, expected {expected:?}");
         }
         let mut unskipped = before.clone();
-        correlate(isa, &x, &e, None, &mut unskipped);
+        correlate(isa, &x, uncounted, &mut unskipped);
         assert!(change == unskipped, "{what} on {isa}: skipping silent samples changes bits");
     }
 }
 
 /// A correlation as [`check_correlation`] calls it, with scratch that holds nothing of use.
-pub(crate) fn scratched(correlation: &Correlation, samples: usize) -> impl Fn(Isa, &[f32], &[f32], Events, &mut [f32]) {
-    move |isa, input, error, events, change| {
+pub(crate) fn scratched(correlation: &Correlation, samples: usize) -> impl Fn(Isa, &[f32], Packets, &mut [f32]) {
+    move |isa, input, packets, change| {
         let mut scratch = vec![f32::NAN; correlation.scratch_len(samples)];
-        correlation.run(isa, input, error, events, &mut scratch, change);
+        correlation.run(isa, input, packets, &mut scratch, change);
     }
 }
