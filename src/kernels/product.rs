@@ -342,11 +342,11 @@ impl Product {
         drive: &mut [f32],
     ) {
         let (input, events) = match flow.input {
-            Input::Values(values) => (values, None),
-            Input::Packets(packets) if self.window == 1 => (packets.values, Some(packets.events)),
+            Input::Values(values) => (values, &[][..]),
+            Input::Packets(packets) if self.window == 1 => (packets.values, packets.events),
             Input::Packets(packets) => {
                 packet::spread(isa, packets, spread);
-                (&*spread, Some(packets.events))
+                (&*spread, packets.events)
             }
         };
         match flow.outcome {

@@ -184,7 +184,7 @@ impl Winograd {
         if self.slices() > 1 { self.panels() * PANEL } else { PANEL }
     }
 
-    /// Applies the map to a batch. `bias` has one value an output channel.
+    /// Applies the map to a batch. `bias` has one value an output channel. A sample without events gets the bias alone.
     pub fn run(&self, isa: Isa, packed: &[f32], input: Input<'_>, bias: Option<&[f32]>, outcome: Outcome<'_>) {
         assert_eq!(packed.len(), self.packed_len(), "packed weights");
         assert!(bias.is_none_or(|bias| bias.len() == self.output.shape.channels), "one bias a channel");
@@ -217,14 +217,15 @@ impl Kernel for Groups<'_> {
         let mut count = 0;
         for sample in 0..self.flow.samples() {
             if self.flow.input.is_quiet(sample) {
-                self.rest(sample);
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { self.rest::<X>(sample) };
                 continue;
             }
             for row in 0..map.rows {
                 group[count] = (sample, row);
                 count += 1;
                 if count == map.group {
-                    // SAFETY: the caller vouches for the instruction set.
+                    // SAFETY: as above.
                     unsafe { self.group::<X>(&group[..count]) };
                     count = 0;
                 }
@@ -238,12 +239,30 @@ impl Kernel for Groups<'_> {
 }
 
 impl Groups<'_> {
-    /// A sample without events: sums of nothing.
-    fn rest(&mut self, sample: usize) {
-        let layout = self.map.output;
-        if let Outcome::Sums(Sum::Replace, sums) = &mut self.flow.outcome {
-            let sums = &mut sums[sample * layout.sample()..(sample + 1) * layout.sample()];
-            layout.rows().for_each(|row| sums[row].fill(0.0));
+    /// A sample without events: sums of nothing, and the bias.
+    #[inline(always)]
+    unsafe fn rest<X: Vector>(&mut self, sample: usize) {
+        let map = self.map;
+        let layout = map.output;
+        match &mut self.flow.outcome {
+            Outcome::Sums(Sum::Add, _) if self.bias.is_none() => {}
+            Outcome::Sums(Sum::Replace, sums) if self.bias.is_none() => {
+                let sums = &mut sums[sample * layout.sample()..(sample + 1) * layout.sample()];
+                layout.rows().for_each(|row| sums[row].fill(0.0));
+            }
+            _ => {
+                // All 36 products of a tile are the same zeros.
+                let (zeros, strip) = self.bench.split_at_mut(map.columns * PANEL);
+                zeros.fill(0.0);
+                let (zeros, strip) = (zeros.as_ptr(), strip.as_mut_ptr());
+                for block in 0..layout.blocks() {
+                    for row in 0..map.rows {
+                        // SAFETY: the caller vouches for the instruction set; V, which is not in use here, is larger
+                        // than the zeros, so what follows them has room for a strip.
+                        unsafe { self.finish_row::<X>((sample, row), block, zeros, 0, strip) };
+                    }
+                }
+            }
         }
     }
 

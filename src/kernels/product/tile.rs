@@ -39,7 +39,8 @@ pub(super) struct Strips<'a> {
     pub(super) product: &'a Product,
     pub(super) packed: &'a [f32],
     pub(super) input: &'a [f32],
-    pub(super) events: Option<&'a [u32]>,
+    /// Events of each sample; empty where nobody counted.
+    pub(super) events: &'a [u32],
     pub(super) bias: Option<&'a [f32]>,
     pub(super) sum: Sum,
     pub(super) output: &'a mut [f32],
@@ -119,7 +120,8 @@ impl Strips<'_> {
                 read: pass.continues || self.sum == Sum::Add,
             };
             self.walk(pass, &task, output, true);
-            if self.events.is_some() && !pass.continues && !(self.sum == Sum::Add && self.bias.is_none()) {
+            let stays = self.sum == Sum::Add && self.bias.is_none();
+            if !(self.events.is_empty() || pass.continues || stays) {
                 self.walk(pass, &Block { afferents: 0, ..task }, output, false);
             }
         }
@@ -134,7 +136,7 @@ impl Strips<'_> {
         let mut to = [std::ptr::null_mut(); TILE];
         let mut count = 0;
         for sample in 0..self.input.len() / input {
-            if self.events.is_some_and(|events| (events[sample] > 0) != active) {
+            if self.events.get(sample).is_some_and(|&events| (events > 0) != active) {
                 continue;
             }
             for row in 0..pass.rows {
