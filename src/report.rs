@@ -6,6 +6,7 @@ mod distances;
 mod instruments;
 mod ladder;
 mod picture;
+mod roofline;
 mod speed;
 
 use std::fmt;
@@ -19,7 +20,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 pub use instruments::instruments_picture;
 pub(crate) use ladder::short;
 use serde::{Deserialize, Serialize};
-pub use speed::{BlockSpeed, EdgeWork, Speed, StepSpeed};
+pub use speed::{BeatSpeed, BeatTimes, BlockSpeed, EdgeWork, Peaks, Roof, Speed, StepSpeed, StepTimes};
 
 use crate::data::{Dataset, Images};
 use crate::evaluate::Accuracy;

@@ -7,8 +7,10 @@
 
 mod plan;
 mod step;
+mod traffic;
 mod walk;
 
 pub use plan::{Line, Plan};
 pub use step::{Access, Step};
+pub use traffic::traffic;
 pub use walk::{Passage, walk};

@@ -34,7 +34,7 @@ impl<'a> Bench<'a> {
                 format!("use --pairs 2 to {}: what is local is so for any", Traced::ITEMS),
             ));
         }
-        experiment.check_memory_of(COPIES, pairs)?;
+        experiment.check_memory_of(COPIES, pairs, "use fewer --pairs, or only read the plan (--plan-only)")?;
         let image = experiment.input_shape().len();
         let mut rng = Stream::new(experiment.training().seed).named("audit").rng();
         let mut images = || (0..pairs * image).map(|_| rng.uniform()).collect::<Vec<f32>>();

@@ -1,16 +1,21 @@
-//! `synlocal speed`: how long a learning step takes, on random views, so that no data set is needed.
+//! `synlocal speed`: how long a learning step takes, and each step of its plan, on random views, so that no data set is
+//! needed.
+
+mod watch;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::{Ending, ExperimentArgs, MachineArgs, name_of, say, say_json};
+use super::{ArithmeticArgs, Ending, ExperimentArgs, MachineArgs, name_of, say, say_json, warn};
 use crate::error::{Error, Result};
 use crate::fault::did_you_mean;
-use crate::report::{BlockSpeed, EdgeWork, Speed, StepSpeed};
+use crate::kernels::Peak;
+use crate::report::{BlockSpeed, Peaks, Speed, StepSpeed, StepTimes};
 use crate::rng::Stream;
-use crate::simulation::{Batch, Experiment, Simulation, Training};
+use crate::simulation::{Batch, Experiment, Training, write_atomically};
+use watch::Watch;
 
-/// Steps that are run before any is timed: they touch all memory and fill the caches.
+/// Steps that are run before any is timed.
 const WARM_UP: usize = 2;
 /// Timed steps, at least.
 const STEPS: usize = 7;
@@ -31,6 +36,12 @@ pub(super) struct SpeedArgs {
     experiment: ExperimentArgs,
     #[command(flatten)]
     machine: MachineArgs,
+    /// Time the same experiment with --direct --dense as well, a step of one after a step of the other.
+    #[arg(long)]
+    compare: bool,
+    /// Draw the speed of each step of the plan under the roofs of the machine.
+    #[arg(long, value_name = "FILE")]
+    roofline: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -44,35 +55,59 @@ impl SpeedArgs {
             return Err(Error::usage(fault.problem, fault.remedy));
         }
         experiment.check_memory(pairs)?;
+        if self.compare {
+            experiment.check_memory_of(2, pairs, "use fewer --pairs, or leave out --compare")?;
+        }
         let stages = self.stages(&experiment)?;
+        if self.roofline.is_some() && stages.len() > 1 {
+            let problem = format!("a roofline shows the steps of one block, but there are {}", stages.len());
+            return Err(Error::usage(problem, "name one with --block"));
+        }
         let isa = self.machine.isa()?;
+        let plain = ArithmeticArgs { direct: true, dense: true };
+        let plain = self.compare.then(|| experiment.changed(&plain.assignments().collect::<Vec<_>>())).transpose()?;
         let speed = self.machine.install(move || {
-            let mut simulation = experiment.simulation_for(isa, pairs);
+            let before = Peak::measure(isa);
+            let both = std::iter::once(&experiment).chain(&plain);
+            let mut watches: Vec<Watch> =
+                both.map(|experiment| Watch::new(experiment.simulation_for(isa, pairs))).collect();
             let values = pairs * experiment.input_shape().len();
             let mut rng = Stream::new(experiment.training().seed).named("speed").rng();
             let stored: Vec<f32> = (0..values).map(|_| rng.uniform()).collect();
             let current: Vec<f32> = (0..values).map(|_| rng.uniform()).collect();
             let labels = vec![0; pairs];
             let batch = Batch { labels: &labels, ..Batch::views(&stored, &current) };
-            let mut timed = Vec::new();
-            for &stage in &stages {
-                simulation.enter(stage);
-                timed.push(time(&mut simulation, batch, pairs));
-            }
+            let found: Vec<Vec<StepTimes>> =
+                stages.iter().map(|&stage| time(&mut watches, stage, batch, pairs)).collect();
+            let after = Peak::measure(isa);
+            let timed: Vec<StepSpeed> = found
+                .into_iter()
+                .filter_map(|found| {
+                    let mut found = found.into_iter();
+                    let own = found.next()?;
+                    Some(own.speed(pairs, found.next().as_ref(), before.or(after)))
+                })
+                .collect();
             let step = StepSpeed::mean(pairs, &timed);
             let apart = experiment.learning().staging.is_blockwise();
             let timed = stages.iter().zip(timed).filter(|_| apart);
+            let all = experiment.stages();
+            let block = |stage: usize| all[stage].name.clone();
             Ok(Speed {
                 name: name_of(&self.file),
                 pairs,
                 threads: rayon::current_num_threads(),
                 isa: isa.to_string(),
+                arithmetic: experiment.learning().arithmetic,
+                peak: Peaks::new(before, after),
                 step,
-                blocks: timed
-                    .map(|(&stage, step)| BlockSpeed { block: simulation.stages()[stage].name.clone(), step })
-                    .collect(),
+                blocks: timed.map(|(&stage, step)| BlockSpeed { block: block(stage), step }).collect(),
             })
         })?;
+        if let Some(file) = &self.roofline {
+            write_atomically(file, speed.roofline().as_bytes())?;
+            warn(&format!("roofline in {}", file.display()));
+        }
         if self.json {
             say_json(&speed)?;
         } else {
@@ -97,18 +132,14 @@ impl SpeedArgs {
     }
 }
 
-/// Times steps of the stage at hand.
-fn time(simulation: &mut Simulation, batch: Batch<'_>, pairs: usize) -> StepSpeed {
-    for _ in 0..WARM_UP {
-        simulation.step(batch);
-    }
-    simulation.clear_work();
-    let mut times = Vec::new();
+/// Times steps of a stage on all watches, in turn, so that what disturbs one disturbs the others as well.
+fn time(watches: &mut [Watch], stage: usize, batch: Batch<'_>, pairs: usize) -> Vec<StepTimes> {
+    watches.iter_mut().for_each(|watch| watch.enter(stage, batch, pairs, WARM_UP));
+    let mut rounds = 0;
     let start = Instant::now();
-    while times.len() < STEPS || start.elapsed() < TIME {
-        let step = Instant::now();
-        simulation.step(batch);
-        times.push(step.elapsed().as_secs_f64());
+    while rounds < STEPS || start.elapsed() < TIME {
+        watches.iter_mut().for_each(|watch| watch.step(batch));
+        rounds += 1;
     }
-    StepSpeed::new(pairs, times, EdgeWork::list(simulation.network(), &simulation.state().work()))
+    watches.iter_mut().map(Watch::found).collect()
 }

@@ -86,9 +86,12 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Multiply-adds done by all projections in all verbs.
-    pub fn done(&self) -> u64 {
-        [&self.drive, &self.carry, &self.learn].into_iter().flatten().map(|work| work.done).sum()
+    /// Multiply-adds of all projections in all verbs.
+    pub fn sum(&self) -> Work {
+        [&self.drive, &self.carry, &self.learn]
+            .into_iter()
+            .flatten()
+            .fold(Work::default(), |sum, work| Work { done: sum.done + work.done, skipped: sum.skipped + work.skipped })
     }
 }
 

@@ -1,8 +1,14 @@
 //! How fast learning steps are: what `synlocal speed` measures and prints.
 
+mod beat;
+mod table;
+
 use serde::Serialize;
 
-use super::{align_right, grouped, plain_table};
+pub use beat::{BeatSpeed, BeatTimes, StepTimes};
+
+use crate::kernels::Peak;
+use crate::kernels::arithmetic::Arithmetic;
 use crate::locality::{Tally, Work};
 use crate::network::{Network, Wiring};
 
@@ -17,12 +23,49 @@ pub struct Speed {
     pub threads: usize,
     /// Instruction set of the kernels.
     pub isa: String,
+    /// Which ways to the same result they take.
+    pub arithmetic: Arithmetic,
+    /// What the machine could do at most, meanwhile.
+    pub peak: Peaks,
     /// A step; the mean of all blocks that were timed, where blocks learn apart.
     #[serde(flatten)]
     pub step: StepSpeed,
     /// The blocks that were timed, where blocks learn apart.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub blocks: Vec<BlockSpeed>,
+}
+
+/// The roofs that kernels work under, measured before and after the timed steps, on the same threads.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Peaks {
+    /// Before the first timed step.
+    pub before: Roof,
+    /// After the last one.
+    pub after: Roof,
+    /// The higher of both: what was measured lower was disturbed.
+    pub best: Roof,
+}
+
+/// What the machine could do at most.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Roof {
+    /// 10^9 floating-point operations a second, two for each multiply-add, on registers alone.
+    pub gflop_per_s: f64,
+    /// 10^9 bytes a second, read from and written to memory.
+    pub gb_per_s: f64,
+}
+
+impl Peaks {
+    /// Both measurements.
+    pub fn new(before: Peak, after: Peak) -> Peaks {
+        Peaks { before: before.into(), after: after.into(), best: before.or(after).into() }
+    }
+}
+
+impl From<Peak> for Roof {
+    fn from(peak: Peak) -> Roof {
+        Roof { gflop_per_s: 2e-9 * peak.multiply_adds, gb_per_s: 1e-9 * peak.bytes }
+    }
 }
 
 /// How fast the steps of one block are.
@@ -54,6 +97,15 @@ pub struct StepSpeed {
     pub skipped: u64,
     /// The same for each projection and verb.
     pub edges: Vec<EdgeWork>,
+    /// Median time of a step by plain sums over everything, seconds, if such steps were timed in turn with these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plain_median_s: Option<f64>,
+    /// How many times as long that takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plain_ratio: Option<f64>,
+    /// The beats of a step, in their order; none of the mean of several blocks, which have their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub beats: Vec<BeatSpeed>,
 }
 
 /// Multiply-adds of one projection in one verb of a step.
@@ -99,14 +151,16 @@ impl EdgeWork {
 
 impl StepSpeed {
     /// What steps of `pairs` pairs took that lasted `times`, at least one, with the work of all of them.
-    pub fn new(pairs: usize, mut times: Vec<f64>, edges: Vec<EdgeWork>) -> StepSpeed {
-        times.sort_by(f64::total_cmp);
-        let (steps, median, min) = (times.len(), times[times.len() / 2], times[0]);
-        StepSpeed::with_work(pairs, steps, [median, min], edges, steps as u64)
+    pub fn new(pairs: usize, times: Vec<f64>, edges: Vec<EdgeWork>) -> StepSpeed {
+        let (steps, min) = (times.len(), times.iter().copied().fold(f64::INFINITY, f64::min));
+        StepSpeed::with_work(pairs, steps, [median(&times), min], edges, steps as u64)
     }
 
     /// The mean of several kinds of step, each taken as often as any other.
     pub fn mean(pairs: usize, kinds: &[StepSpeed]) -> StepSpeed {
+        if let [only] = kinds {
+            return only.clone();
+        }
         let mean = |seconds: fn(&StepSpeed) -> f64| kinds.iter().map(seconds).sum::<f64>() / kinds.len() as f64;
         let mut edges: Vec<EdgeWork> = Vec::new();
         for work in kinds.iter().flat_map(|kind| &kind.edges) {
@@ -120,7 +174,13 @@ impl StepSpeed {
         }
         let steps = kinds.iter().map(|kind| kind.steps).sum();
         let seconds = [mean(|kind| kind.median_s), mean(|kind| kind.min_s)];
-        StepSpeed::with_work(pairs, steps, seconds, edges, kinds.len() as u64)
+        let plain: Vec<f64> = kinds.iter().filter_map(|kind| kind.plain_median_s).collect();
+        let plain_median_s = (plain.len() == kinds.len()).then(|| plain.iter().sum::<f64>() / kinds.len() as f64);
+        StepSpeed {
+            plain_median_s,
+            plain_ratio: plain_median_s.map(|plain| plain / seconds[0]),
+            ..StepSpeed::with_work(pairs, steps, seconds, edges, kinds.len() as u64)
+        }
     }
 
     /// `edges` hold the work of `shares` steps.
@@ -146,64 +206,16 @@ impl StepSpeed {
             done,
             skipped: edges.iter().map(|work| work.skipped).sum(),
             edges,
+            plain_median_s: None,
+            plain_ratio: None,
+            beats: Vec::new(),
         }
     }
 }
 
-impl Speed {
-    /// The figures as a table for a terminal.
-    pub fn table(&self) -> String {
-        let step = &self.step;
-        let mut table = plain_table(&["edge", "verb", "multiply-adds", "skipped", "share of step"]);
-        for work in &step.edges {
-            table.add_row(vec![
-                work.edge.clone(),
-                work.verb.clone(),
-                grouped(work.done),
-                grouped(work.skipped),
-                format!("{:.1} %", 100.0 * work.done as f64 / step.done.max(1) as f64),
-            ]);
-        }
-        align_right(&mut table, 2..5);
-        let what = match self.blocks.as_slice() {
-            [] => String::new(),
-            [only] => format!(", block {}", only.block),
-            several => format!(", mean of {} blocks", several.len()),
-        };
-        format!(
-            "{table}\n{}{}{what}: {} pairs, {} threads, {}: median step {:.4} s, best {:.4} s of {}\n{:.1} pairs/s, {:.1} GFLOP/s, {} multiply-adds done and {} skipped a step",
-            self.block_table(),
-            self.name,
-            self.pairs,
-            self.threads,
-            self.isa,
-            step.median_s,
-            step.min_s,
-            step.steps,
-            step.pairs_per_s,
-            step.gflop_per_s,
-            grouped(step.done),
-            grouped(step.skipped)
-        )
-    }
-
-    /// The blocks one above the other; nothing where there are none to compare.
-    fn block_table(&self) -> String {
-        if self.blocks.len() < 2 {
-            return String::new();
-        }
-        let mut table = plain_table(&["block", "median s", "best s", "pairs/s", "GFLOP/s", "multiply-adds"]);
-        for BlockSpeed { block, step } in &self.blocks {
-            table.add_row(vec![
-                block.clone(),
-                format!("{:.4}", step.median_s),
-                format!("{:.4}", step.min_s),
-                format!("{:.1}", step.pairs_per_s),
-                format!("{:.1}", step.gflop_per_s),
-                grouped(step.done),
-            ]);
-        }
-        align_right(&mut table, 1..6);
-        format!("{table}\n")
-    }
+/// The median of some times, at least one: of an even number, the higher of the middle two.
+fn median(times: &[f64]) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }

@@ -21,10 +21,10 @@ impl Experiment {
     /// Whether so many simulations for batches of `pairs` have room beside each other.
     ///
     /// # Errors
-    /// They have not, naming both sizes.
-    pub fn check_memory_of(&self, simulations: u128, pairs: usize) -> Result<()> {
+    /// They have not, naming both sizes and the remedy.
+    pub fn check_memory_of(&self, simulations: u128, pairs: usize, remedy: &str) -> Result<()> {
         let needs = format!("{simulations} copies of the circuit for {pairs} pairs need");
-        check(simulations * self.state(pairs), &needs, "use fewer --pairs, or only read the plan (--plan-only)")
+        check(simulations * self.state(pairs), &needs, remedy)
     }
 
     /// Whether the features of all images of `dataset` have room beside a simulation, for each of `units` and for

@@ -295,7 +295,7 @@ impl<'a> Trainer<'a> {
         self.position.found.resize(stages, Found::default());
         self.position.found[stage].batches += 1;
         self.position.found[stage].sum.add(found);
-        self.position.found[stage].multiply_adds += self.simulation.state().work().done();
+        self.position.found[stage].multiply_adds += self.simulation.state().work().sum().done;
         Ok((stage, found))
     }
 
