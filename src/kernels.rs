@@ -25,5 +25,5 @@ pub use layout::Layout;
 pub use packet::{PacketLayout, Packets};
 pub use peak::Peak;
 pub use pointwise::{Firing, Gated, PacketsMut, Pool, Transfer, fire, gate};
-pub use product::Product;
+pub use product::{EventCarry, Product};
 pub use winograd::Winograd;

@@ -21,8 +21,11 @@
 //! One micro-kernel (`product/tile.rs`) does the arithmetic; this file compiles the geometry into passes and packs
 //! weights.
 
+mod events;
 mod local;
 mod tile;
+
+pub use events::EventCarry;
 
 use rayon::prelude::*;
 

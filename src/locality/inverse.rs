@@ -208,15 +208,11 @@ impl State {
         let upper = &self.units[ends.from.0];
         let (Some(inverse), Some(weights)) = (&mut synapses.inverse, &synapses.weights) else { return };
         let (layout, events) = (inverse.packet_layout, &inverse.events[..samples]);
-        synapses.work.add(events, synapses.multiply_adds);
         let pre = &upper.trace(View::Probe).activity[..samples * upper.layout.sample()];
-        let synapse = Synapse {
-            pre: Signal::new(Packets::of_values(upper.layout, pre)),
-            error: Signal::new(Packets {
-                events,
-                ..Packets::of_values(layout, &inverse.packet[..samples * layout.sample()])
-            }),
-        };
+        let missed = Packets::of_values(layout, &inverse.packet[..samples * layout.sample()]);
+        let missed = Packets { events, ..missed };
+        synapses.work.add(missed, synapses.multiply_adds, false);
+        let synapse = Synapse { pre: Signal::new(Packets::of_values(upper.layout, pre)), error: Signal::new(missed) };
         if sum == Sum::Replace {
             inverse.change.fill(0.0);
         }

@@ -5,8 +5,8 @@
 use crate::kernels::arithmetic::{Arithmetic, Convolution, Errors};
 use crate::kernels::pointwise::relay;
 use crate::kernels::{
-    Correlation, EventCorrelation, Input, Isa, Layout, LocalCorrelation, Outcome, PacketLayout, Packets, Pool, Product,
-    Winograd, sum_over_positions, sum_over_samples,
+    Correlation, EventCarry, EventCorrelation, Input, Isa, Layout, LocalCorrelation, Outcome, PacketLayout, Packets,
+    Pool, Product, Winograd, sum_over_positions, sum_over_samples,
 };
 use crate::network::LinearMap;
 
@@ -17,6 +17,9 @@ pub(super) enum Pathway {
     Weighted(Product),
     /// The same, computed tile by tile with fewer multiplications.
     Tiled(Winograd),
+    /// The same for errors: event by event where packets are sparse, else by the tiles or, without, by the product whose
+    /// weights events meet too.
+    Eventful { events: EventCarry, product: Product, tiles: Option<Winograd> },
     /// Each arrives at one place, as it was but for a common factor.
     Relayed { from: Layout, to: Layout, scale: f32 },
 }
@@ -35,6 +38,9 @@ impl Pathway {
         match self {
             Pathway::Weighted(product) => product.packed_len(),
             Pathway::Tiled(tiles) => tiles.packed_len(),
+            Pathway::Eventful { product, tiles, .. } => {
+                product.packed_len() + tiles.as_ref().map_or(0, Winograd::packed_len)
+            }
             Pathway::Relayed { .. } => 0,
         }
     }
@@ -44,6 +50,11 @@ impl Pathway {
         match self {
             Pathway::Weighted(product) => product.pack(weights, packed),
             Pathway::Tiled(tiles) => tiles.pack(weights, packed),
+            Pathway::Eventful { product, tiles, .. } => {
+                let (packed, tiled) = packed.split_at_mut(product.packed_len());
+                product.pack(weights, packed);
+                tiles.iter().for_each(|tiles| tiles.pack(weights, tiled));
+            }
             Pathway::Relayed { .. } => {}
         }
     }
@@ -51,7 +62,7 @@ impl Pathway {
     /// Multiply-adds of one sample.
     pub(super) fn multiply_adds(&self) -> u64 {
         match self {
-            Pathway::Weighted(product) => product.multiply_adds(),
+            Pathway::Weighted(product) | Pathway::Eventful { product, .. } => product.multiply_adds(),
             Pathway::Tiled(tiles) => tiles.multiply_adds(),
             Pathway::Relayed { .. } => 0,
         }
@@ -62,7 +73,16 @@ impl Pathway {
         match self {
             Pathway::Weighted(_) => true,
             Pathway::Tiled(_) => Winograd::fires(pool),
-            Pathway::Relayed { .. } => false,
+            Pathway::Eventful { .. } | Pathway::Relayed { .. } => false,
+        }
+    }
+
+    /// Whether these packets travel event by event, because that is the faster way.
+    pub(super) fn goes_by_events(&self, packets: Packets<'_>) -> bool {
+        match self {
+            Pathway::Eventful { tiles: Some(_), .. } => packets.density() < EventCarry::DENSEST_BESIDE_TILES,
+            Pathway::Eventful { tiles: None, .. } => packets.density() < EventCarry::DENSEST,
+            _ => false,
         }
     }
 
@@ -71,6 +91,16 @@ impl Pathway {
         match (self, input, outcome) {
             (Pathway::Weighted(product), input, outcome) => product.run(isa, packed, input, bias, outcome),
             (Pathway::Tiled(tiles), input, outcome) => tiles.run(isa, packed, input, bias, outcome),
+            (Pathway::Eventful { events, product, tiles }, input, outcome) => {
+                let (packed, tiled) = packed.split_at(product.packed_len());
+                match (input, outcome, tiles) {
+                    (Input::Packets(packets), Outcome::Sums(sum, sums), _) if self.goes_by_events(packets) => {
+                        events.run(isa, packed, packets, sum, sums);
+                    }
+                    (input, outcome, Some(tiles)) => tiles.run(isa, tiled, input, bias, outcome),
+                    (input, outcome, None) => product.run(isa, packed, input, bias, outcome),
+                }
+            }
             (
                 &Pathway::Relayed { from, to, scale },
                 Input::Values(values) | Input::Packets(Packets { values, .. }),
@@ -101,10 +131,15 @@ pub(super) fn drive(map: LinearMap, from: Layout, to: Layout, arithmetic: Arithm
 pub(super) fn carry(map: LinearMap, from: PacketLayout, to: Layout, arithmetic: Arithmetic) -> Pathway {
     Pathway::Weighted(match map {
         LinearMap::Dense { .. } => Product::dense_carry(from.drive, to),
-        LinearMap::Conv { kernel, stride, pad, .. } if is_tiled(from.drive, to, kernel, stride, arithmetic) => {
-            return Pathway::Tiled(Winograd::conv_carry(from, to, pad));
+        LinearMap::Conv { kernel, stride, pad, .. } => {
+            let product = Product::conv_carry(from, to, kernel, stride, pad);
+            let tiled = is_tiled(from.drive, to, kernel, stride, arithmetic);
+            let tiles = tiled.then(|| Winograd::conv_carry(from, to, pad));
+            if arithmetic.errors == Errors::Events && EventCarry::suits(kernel, stride) {
+                return Pathway::Eventful { events: EventCarry::new(from, to, pad), product, tiles };
+            }
+            return tiles.map_or(Pathway::Weighted(product), Pathway::Tiled);
         }
-        LinearMap::Conv { kernel, stride, pad, .. } => Product::conv_carry(from, to, kernel, stride, pad),
         LinearMap::Local { kernel, stride, pad, .. } => Product::local_carry(from.drive, to, kernel, stride, pad),
         LinearMap::TransposedConv { kernel, stride, pad, .. } => Product::conv(from.drive, to, kernel, stride, pad),
         LinearMap::OneToOne => return Pathway::Relayed { from: from.drive, to, scale: 1.0 },

@@ -297,7 +297,7 @@ impl State {
         let error = &mut lower.trace_mut(view).error[..self.samples * error_layout.sample()];
         let sums = Outcome::Sums(sum, error);
         synapses.pathway.run(self.isa, &synapses.packed, Input::Packets(packets), None, sums);
-        synapses.work.add(packets.events, synapses.multiply_adds);
+        synapses.work.add(packets, synapses.multiply_adds, synapses.pathway.goes_by_events(packets));
     }
 
     /// A synapse population turns what its two ends show into a change, or adds to the one at hand.
@@ -325,12 +325,8 @@ impl State {
             Change { isa: self.isa, pairing: &plasticity.pairing, scratch: &mut self.scratch, synapses: change, bias };
         rule(&synapse, &mut change);
         synapses.weights.connectome.silence(&mut plasticity.change);
-        if plasticity.pairing.goes_by_events(packets) {
-            let places = packets.layout.drive.shape.len();
-            synapses.learn_work.add_events(packets.events, places, synapses.multiply_adds);
-        } else {
-            synapses.learn_work.add(packets.events, synapses.multiply_adds);
-        }
+        let by_events = plasticity.pairing.goes_by_events(packets);
+        synapses.learn_work.add(packets, synapses.multiply_adds, by_events);
     }
 
     /// The optimiser folds a change into forward weights; learned feedback takes the very same update.

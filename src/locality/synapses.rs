@@ -7,7 +7,7 @@ use super::inverse::Inverse;
 use super::pathway::{Pairing, Pathway};
 use super::population::Population;
 use super::{Breach, Errorway, Feedback, Feedforward, Provision, Weights, pathway};
-use crate::kernels::{Buffer, PacketLayout};
+use crate::kernels::{Buffer, PacketLayout, Packets};
 use crate::network::{FeedbackId, Init, Network, ProjectionId, Wiring};
 use crate::optimizer::Moments;
 use crate::rng::Stream;
@@ -64,19 +64,17 @@ pub struct Work {
 }
 
 impl Work {
-    /// Counts `each` multiply-adds for every sample: done where it has events, else skipped.
-    pub(super) fn add(&mut self, events: &[u32], each: u64) {
-        let active = events.iter().filter(|&&count| count > 0).count() as u64;
-        self.done += active * each;
-        self.skipped += (events.len() as u64 - active) * each;
-    }
-
-    /// Counts `each` multiply-adds for every sample: done for the share of its `places` that have events, else skipped.
-    pub(super) fn add_events(&mut self, events: &[u32], places: usize, each: u64) {
-        let count: u128 = events.iter().map(|&count| u128::from(count)).sum();
-        let done = (count * u128::from(each) / places as u128) as u64;
+    /// Counts `each` multiply-adds for every sample: those of its events as done, or all of a sample that has any; the
+    /// others as skipped.
+    pub(super) fn add(&mut self, packets: Packets<'_>, each: u64, by_events: bool) {
+        let done = if by_events {
+            let events: u128 = packets.events.iter().map(|&count| u128::from(count)).sum();
+            (events * u128::from(each) / packets.layout.drive.shape.len() as u128) as u64
+        } else {
+            packets.events.iter().filter(|&&count| count > 0).count() as u64 * each
+        };
         self.done += done;
-        self.skipped += events.len() as u64 * each - done;
+        self.skipped += packets.events.len() as u64 * each - done;
     }
 
     /// What was counted since the count was `earlier`.
