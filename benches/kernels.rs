@@ -1,6 +1,6 @@
 //! Speed of each kernel at the shapes of CONV6, batch 250, on the widest instruction set (or that of `SYNLOCAL_ISA`);
 //! `RAYON_NUM_THREADS` sets the threads. Elements are floating-point operations, two for each multiply-add of the
-//! definition; for `fire` and `gate`, floats of drive. Before it is timed, each kernel is run on two samples and
+//! definition; for `fire` and `gate`, floats of drive, for `relay`, of what it carries. Before it is timed, each kernel is run on two samples and
 //! compared with a plain loop.
 
 #[path = "../tests/kernels/oracle.rs"]
@@ -10,6 +10,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use oracle::{Conv, Exact, UNTOUCHED, check, dense_synapses, lay, values};
 use std::time::Duration;
+use synlocal::kernels::pointwise::relay;
 use synlocal::kernels::{
     Buffer, Correlation, Firing, Gated, Input, Isa, Layout, LocalCorrelation, Outcome, PacketLayout, Packets,
     PacketsMut, Pool, Product, Sum, Transfer, fire, gate,
@@ -293,18 +294,33 @@ fn fire_and_gate(criterion: &mut Criterion) {
             error: (&error, error_layout),
             scale: 1.0,
         };
-        let whole = PacketLayout::whole(packet_layout);
-        gating.throughput(Throughput::Elements((drive_layout.shape.len() * SAMPLES) as u64));
-        gating.bench_function(block.name, |bencher| {
-            bencher.iter(|| {
-                let (values, events) = (&mut packet, &mut events);
-                gate(isa(), gated, PacketsMut { layout: whole, values, winners: &mut [], events });
-            });
-        });
+        let mut pass = |events: &mut [u32]| {
+            let whole = PacketLayout::whole(packet_layout);
+            gate(isa(), gated, PacketsMut { layout: whole, values: &mut packet, winners: &mut [], events });
+        };
+        pass(&mut events);
         let expected = error.iter().filter(|&&error| error != 0.0).count() as u32;
         assert_eq!(events.iter().sum::<u32>(), expected, "{}: every error inside the limits is an event", block.name);
+        gating.throughput(Throughput::Elements((drive_layout.shape.len() * SAMPLES) as u64));
+        gating.bench_function(block.name, |bencher| bencher.iter(|| pass(&mut events)));
     }
 }
 
-criterion_group!(benches, drive, carry, learn, fire_and_gate);
+fn relays(criterion: &mut Criterion) {
+    let mut group = group(criterion, "relay");
+    for block in conv6().into_iter().skip(1) {
+        let (from, to) = (block.input, Layout { halo: 0, ..block.input });
+        let plain = values("values", from.shape.len() * SAMPLES);
+        let (laid, mut out) = (lay(from, &plain, 0.0), Buffer::zeros(to.sample() * SAMPLES));
+        relay(isa(), 0.5, (&laid, from), (&mut out, to), Sum::Replace);
+        let half: Vec<f32> = plain.iter().map(|value| 0.5 * value).collect();
+        assert!(*out == *lay(to, &half, 0.0), "{}: half of every value arrives", block.name);
+        group.throughput(Throughput::Elements((from.shape.len() * SAMPLES) as u64));
+        group.bench_function(block.name, |bencher| {
+            bencher.iter(|| relay(isa(), 0.5, (&laid, from), (&mut out, to), Sum::Replace));
+        });
+    }
+}
+
+criterion_group!(benches, drive, carry, learn, fire_and_gate, relays);
 criterion_main!(benches);

@@ -57,7 +57,7 @@ impl Speed {
         text(&mut svg, [corners[2][0] - 6.0, corners[2][1] - 6.0], "end", true, &said);
         self.names(&mut svg, &axes, &dots);
         let note = format!(
-            "{} pairs, {} threads, {}. Operations are those of the definition, so that fewer can be above the roof.",
+            "{} pairs, {} threads, {}. Operations are the definition's: a way that needs fewer can stand above the roof.",
             self.pairs, self.threads, self.isa
         );
         text(&mut svg, [left, height - 10.0], "start", false, &note);
