@@ -1,15 +1,23 @@
 //! Every kernel against a plain loop over f64, on every instruction set of this processor.
 
+#[path = "kernels/events.rs"]
+mod events;
+#[path = "kernels/fired.rs"]
+mod fired;
 #[path = "kernels/oracle.rs"]
 mod oracle;
+#[path = "kernels/packets.rs"]
+mod packets;
 #[path = "kernels/pointwise.rs"]
 mod pointwise;
 #[path = "kernels/runs.rs"]
 mod runs;
+#[path = "kernels/winograd.rs"]
+mod winograd;
 
 use oracle::{Conv, Exact, UNTOUCHED, dense_synapses, lay, values};
 use proptest::prelude::*;
-use runs::{Biases, RUNS, Run, batch, check_correlation, check_product, scratched};
+use runs::{Biases, RUNS, Run, batch, check_correlation, check_map, scratched};
 use synlocal::error::Error;
 use synlocal::kernels::{
     Buffer, Correlation, Input, Isa, Layout, LocalCorrelation, Outcome, PacketLayout, Packets, Product, Sum,
@@ -33,13 +41,13 @@ fn check_conv(conv: Conv, extra_halo: usize, run: Run) {
         (conv.weights() * conv.drive().height * conv.drive().width) as u64,
         "{what}: multiply-adds"
     );
-    check_product(&what, &product, (input, drive), sizes, Biases::Channels, run, |synapse| conv.synapses(synapse));
+    check_map(&what, &product, (input, drive), sizes, Biases::Channels, run, |synapse| conv.synapses(synapse));
 
     let halo = Product::carry_halo(conv.kernel, conv.stride, conv.pad) + extra_halo;
     let (error, output) = (Layout::new(conv.drive(), halo), Layout::new(conv.input, extra_halo));
     let carry = Product::conv_carry(PacketLayout::whole(error), output, conv.kernel, conv.stride, conv.pad);
     assert_eq!(carry.multiply_adds(), product.multiply_adds(), "{what}: multiply-adds of the carry");
-    check_product(&format!("carry of {what}"), &carry, (error, output), sizes, Biases::Channels, run, |synapse| {
+    check_map(&format!("carry of {what}"), &carry, (error, output), sizes, Biases::Channels, run, |synapse| {
         conv.synapses(|pre, weight, post| synapse(post, weight, pre));
     });
 
@@ -58,11 +66,11 @@ fn check_local(conv: Conv, extra_halo: usize, run: Run) {
     let (weights, sizes) = (conv.local_weights(), (conv.local_weights(), conv.samples));
     let product = Product::local(input, error, conv.kernel, conv.stride, conv.pad);
     assert_eq!(product.multiply_adds(), weights as u64, "{what}: multiply-adds");
-    check_product(&what, &product, (input, error), sizes, Biases::Values, run, |synapse| conv.local_synapses(synapse));
+    check_map(&what, &product, (input, error), sizes, Biases::Values, run, |synapse| conv.local_synapses(synapse));
 
     let carry = Product::local_carry(error, output, conv.kernel, conv.stride, conv.pad);
     assert_eq!(carry.multiply_adds(), weights as u64, "{what}: multiply-adds of the carry");
-    check_product(&format!("carry of {what}"), &carry, (error, output), sizes, Biases::Channels, run, |synapse| {
+    check_map(&format!("carry of {what}"), &carry, (error, output), sizes, Biases::Channels, run, |synapse| {
         conv.local_synapses(|pre, weight, post| synapse(post, weight, pre));
     });
 
@@ -82,14 +90,14 @@ fn check_dense(shape: Shape, halo: usize, units: usize, samples: usize, run: Run
     let sizes = (shape.len() * units, samples);
     let product = Product::dense(input, flat);
     assert_eq!(product.multiply_adds(), (shape.len() * units) as u64, "{what}: multiply-adds");
-    check_product(&what, &product, (input, flat), sizes, Biases::Channels, run, |synapse| {
+    check_map(&what, &product, (input, flat), sizes, Biases::Channels, run, |synapse| {
         dense_synapses(shape.len(), units, samples, synapse);
     });
 
     let output = Layout::new(shape, halo);
     let carry = Product::dense_carry(flat, output);
     assert_eq!(carry.multiply_adds(), product.multiply_adds(), "{what}: multiply-adds of the carry");
-    check_product(&format!("carry of {what}"), &carry, (flat, output), sizes, Biases::Channels, run, |synapse| {
+    check_map(&format!("carry of {what}"), &carry, (flat, output), sizes, Biases::Channels, run, |synapse| {
         dense_synapses(shape.len(), units, samples, |pre, weight, post| synapse(post, weight, pre));
     });
 

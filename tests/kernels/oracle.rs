@@ -8,6 +8,9 @@ use synlocal::shape::Shape;
 /// What unwritten memory holds in these tests.
 pub(crate) const UNTOUCHED: f32 = 7.25;
 
+/// What rounding may cost, as a share of the sum of the magnitudes of a value's terms.
+pub(crate) const ROUNDING: f64 = 2e-6;
+
 /// A value and the sum of the magnitudes of its terms, by which rounding is judged.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Exact {
@@ -22,7 +25,7 @@ impl Exact {
     }
 
     pub(crate) fn holds(self, got: f32) -> bool {
-        (f64::from(got) - self.value).abs() <= 2e-6 * self.magnitude + 1e-30
+        (f64::from(got) - self.value).abs() <= ROUNDING * self.magnitude + 1e-30
     }
 }
 

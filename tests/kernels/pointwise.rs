@@ -7,7 +7,7 @@ use synlocal::shape::Shape;
 
 use super::oracle::{Exact, Place, UNTOUCHED, check, lay, places, values};
 
-const TRANSFERS: [Transfer; 4] = [Transfer::Linear, Transfer::HardTanh, Transfer::Tanh, Transfer::Relu];
+pub(crate) const TRANSFERS: [Transfer; 4] = [Transfer::Linear, Transfer::HardTanh, Transfer::Tanh, Transfer::Relu];
 const POOLS: [Pool; 8] =
     [Pool::None, Pool::Max(1), Pool::Max(2), Pool::Max(3), Pool::Max(16), Pool::Mean(1), Pool::Mean(2), Pool::Mean(3)];
 
@@ -37,7 +37,7 @@ fn pooled(pool: Pool, shape: Shape, drive: &[f32]) -> (Shape, Vec<f64>, Vec<u8>)
 }
 
 /// Winners as they lie in memory: like the pooled map, one byte a value.
-fn lay_bytes(layout: Layout, plain: &[u8]) -> Vec<u8> {
+pub(crate) fn lay_bytes(layout: Layout, plain: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for sample in plain.chunks(layout.shape.len().max(1)) {
         for place in places(layout) {
@@ -51,7 +51,7 @@ fn lay_bytes(layout: Layout, plain: &[u8]) -> Vec<u8> {
 }
 
 /// Drives with plenty of ties and of values beyond the limits of hardtanh.
-fn drives(len: usize) -> Vec<f32> {
+pub(crate) fn drives(len: usize) -> Vec<f32> {
     values("drive", len).into_iter().map(|value| (value * 12.0).round() / 8.0).collect()
 }
 

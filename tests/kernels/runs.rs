@@ -1,9 +1,9 @@
 //! Kernels run in every way there is, and compared with plain loops.
 
-use synlocal::kernels::{Correlation, Input, Isa, Layout, Outcome, Packets, Product, Sum};
+use synlocal::kernels::{Correlation, Input, Isa, Layout, Outcome, Packets, Product, Sum, Winograd};
 use synlocal::shape::Shape;
 
-use crate::oracle::{Exact, UNTOUCHED, check, lay, values};
+use crate::oracle::{Exact, ROUNDING, UNTOUCHED, check, lay, values};
 
 /// What varies in a run besides the geometry.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,55 @@ pub(crate) enum Biases {
     Values,
 }
 
+/// A linear map, whichever kernel computes it.
+pub(crate) trait Map: Sync {
+    /// Plain weights in the order in which the map reads them.
+    fn packed(&self, weights: &[f32]) -> Vec<f32>;
+
+    fn run(&self, isa: Isa, packed: &[f32], input: Input<'_>, bias: Option<&[f32]>, outcome: Outcome<'_>);
+
+    /// The error that is allowed for, as a share of the largest output; without it each output is judged by its terms.
+    fn share(&self) -> Option<f64>;
+}
+
+impl Map for Product {
+    fn packed(&self, weights: &[f32]) -> Vec<f32> {
+        let mut packed = vec![f32::NAN; self.packed_len()];
+        self.pack(weights, &mut packed);
+        packed
+    }
+
+    fn run(&self, isa: Isa, packed: &[f32], input: Input<'_>, bias: Option<&[f32]>, outcome: Outcome<'_>) {
+        Product::run(self, isa, packed, input, bias, outcome);
+    }
+
+    fn share(&self) -> Option<f64> {
+        None
+    }
+}
+
+impl Map for Winograd {
+    fn packed(&self, weights: &[f32]) -> Vec<f32> {
+        let mut packed = vec![f32::NAN; self.packed_len()];
+        self.pack(weights, &mut packed);
+        packed
+    }
+
+    fn run(&self, isa: Isa, packed: &[f32], input: Input<'_>, bias: Option<&[f32]>, outcome: Outcome<'_>) {
+        Winograd::run(self, isa, packed, input, bias, outcome);
+    }
+
+    fn share(&self) -> Option<f64> {
+        Some(1e-5)
+    }
+}
+
+/// Judges every value by a share of the largest.
+pub(crate) fn judge(share: f64, expected: &mut [Exact]) {
+    let largest = expected.iter().map(|expected| expected.value.abs()).fold(0.0, f64::max);
+    expected.iter_mut().for_each(|expected| expected.magnitude = share / ROUNDING * largest);
+}
+
 /// A batch with its event counts, where every third sample is silent if so asked; otherwise nobody counted.
 pub(crate) fn batch(name: &str, len: usize, samples: usize, silent: bool) -> (Vec<f32>, Vec<u32>) {
     let mut plain = values(name, len * samples);
@@ -41,11 +90,11 @@ pub(crate) fn batch(name: &str, len: usize, samples: usize, silent: bool) -> (Ve
     (plain, events)
 }
 
-/// Runs a product as `run` says and compares it with the sum over `synapses`, which are called with indices
+/// Runs a map as `run` says and compares it with the sum over `synapses`, which are called with indices
 /// (input, weight, output).
-pub(crate) fn check_product(
+pub(crate) fn check_map(
     what: &str,
-    product: &Product,
+    map: &impl Map,
     (input, output): (Layout, Layout),
     (weights, samples): (usize, usize),
     biases: Biases,
@@ -77,8 +126,10 @@ pub(crate) fn check_product(
     }
     synapses(&mut |pre, weight, post| expected[post].add(f64::from(x[pre]) * f64::from(weights[weight])));
 
-    let mut packed = vec![f32::NAN; product.packed_len()];
-    product.pack(&weights, &mut packed);
+    if let Some(share) = map.share() {
+        judge(share, &mut expected);
+    }
+    let packed = map.packed(&weights);
     let x = lay(input, &x, 0.0);
     for isa in Isa::available() {
         let bias = run.bias.then_some(&bias[..]);
@@ -87,7 +138,7 @@ pub(crate) fn check_product(
                 Sum::Add => lay(output, &before, UNTOUCHED),
                 Sum::Replace => lay(output, &vec![f32::NAN; before.len()], UNTOUCHED),
             };
-            product.run(isa, &packed, input, bias, Outcome::Sums(run.sum, &mut sums));
+            map.run(isa, &packed, input, bias, Outcome::Sums(run.sum, &mut sums));
             sums
         };
         let uncounted = Packets::of_values(input, &x);
