@@ -5,6 +5,10 @@ use std::cell::RefCell;
 
 use super::buffer::Buffer;
 
+/// Floats that a workspace has at least, 640 KB: what most kernels need, so that a thread asks for memory once, and not
+/// whenever it first takes part in a larger kernel.
+const LEAST: usize = 160 * 1024;
+
 /// Operands over some samples that can be cut between two of them.
 pub(super) trait Batch: Sized + Send {
     /// How many samples.
@@ -40,7 +44,7 @@ thread_local! {
 pub(super) fn with_bench<T>(len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
     BENCH.with_borrow_mut(|bench| {
         if bench.len() < len {
-            *bench = Buffer::zeros(len);
+            *bench = Buffer::zeros(len.max(LEAST));
         }
         work(&mut bench[..len])
     })
