@@ -70,8 +70,8 @@ const SKEW: usize = 16;
 pub struct Winograd {
     input: PacketLayout,
     output: Layout,
-    /// Zeros before the first row and column of the first window.
-    pad: usize,
+    /// Zeros before the first row and column of the first window; where negative, rows and columns that none has.
+    pad: isize,
     /// Whether kernels are turned round and their channels swapped.
     back: bool,
     /// Rows of tiles and tiles of a row.
@@ -97,17 +97,17 @@ impl Winograd {
     /// From the activity of a population to the drive of another. Weights are `[channel out][channel in][3][3]`.
     pub fn conv(input: Layout, drive: Layout, pad: usize) -> Winograd {
         check_conv(input, drive, 3, 1, pad);
-        Winograd::between(PacketLayout::whole(input), drive, pad, false)
+        Winograd::between(PacketLayout::whole(input), drive, pad as isize, false)
     }
 
     /// The way back of the convolution with this padding: from packets at its drive to an error at its input. Takes the
     /// same plain weights.
     pub fn conv_carry(error: PacketLayout, output: Layout, pad: usize) -> Winograd {
         check_conv(Layout { halo: pad, ..output }, error.drive, 3, 1, pad);
-        Winograd::between(error, output, 2 - pad, true)
+        Winograd::between(error, output, 2 - pad as isize, true)
     }
 
-    fn between(input: PacketLayout, output: Layout, pad: usize, back: bool) -> Winograd {
+    fn between(input: PacketLayout, output: Layout, pad: isize, back: bool) -> Winograd {
         assert!(input.drive.lanes == LANES && output.lanes == LANES, "tiles have whole vectors");
         let (rows, columns) = (output.shape.height.div_ceil(TILE), output.shape.width.div_ceil(TILE));
         let (blocks_in, blocks_out) = (input.drive.blocks(), output.blocks());
@@ -343,7 +343,7 @@ impl Groups<'_> {
     ) {
         let map = self.map;
         let (layout, pixels) = (map.input.drive, TILE * map.columns + 2);
-        let (first, top) = (-(map.pad as isize), (row * TILE) as isize - map.pad as isize);
+        let (first, top) = (-map.pad, (row * TILE) as isize - map.pad);
         let halo = layout.halo;
         // Whether all that the tiles read is there to be read.
         let within = |first: isize, count: usize, size: usize| {
