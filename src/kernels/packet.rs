@@ -3,8 +3,8 @@
 //! A max pool sends each error to one place of its window, so three of four places of a drive hold nothing. Such a
 //! packet keeps the errors at the resolution of the pooled map and beside each the place of its window that it belongs
 //! to: a quarter of the memory, and a list of events is made from it without looking at what is not there. Other
-//! packets are as large as the drive. Kernels that need a drive's picture have a few rows of it *spread out*
-//! ([`Spread`]) just before they read them.
+//! packets are as large as the drive. Kernels that need a drive's picture have a few rows of it *spread out* just
+//! before they read them.
 
 use super::isa::Isa;
 use super::layout::{LANES, Layout};
