@@ -189,8 +189,7 @@ impl Winograd {
         assert_eq!(packed.len(), self.packed_len(), "packed weights");
         assert!(bias.is_none_or(|bias| bias.len() == self.output.shape.channels), "one bias a channel");
         let flow = Flow::new(input, self.input, outcome, self.output);
-        // A task has whole groups, if the batch has enough of them for all threads.
-        let task = tasks::share(flow.samples(), self.group.div_ceil(self.rows), usize::MAX);
+        let task = tasks::share(flow.samples(), 1, usize::MAX);
         tasks::for_each(flow, task, &|flow| {
             tasks::with_bench(self.bench_len(), |bench| isa.compute(Groups { map: self, packed, bias, flow, bench }));
         });

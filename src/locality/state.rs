@@ -412,5 +412,8 @@ fn import(layout: Layout, plain: &[f32], samples: &mut [f32], count: usize) {
 }
 
 fn subtract(weights: &mut [f32], update: &[f32]) {
-    weights.iter_mut().zip(update).for_each(|(weight, &update)| *weight -= update);
+    /// Weights of one task.
+    const TASK: usize = 16 * 1024;
+    let tasks = weights.par_chunks_mut(TASK).zip(update.par_chunks(TASK));
+    tasks.for_each(|(weights, update)| weights.iter_mut().zip(update).for_each(|(weight, &update)| *weight -= update));
 }
