@@ -12,8 +12,8 @@ use oracle::{Conv, Exact, UNTOUCHED, check, dense_synapses, lay, values};
 use std::time::Duration;
 use synlocal::kernels::pointwise::relay;
 use synlocal::kernels::{
-    Buffer, Correlation, Firing, Gated, Input, Isa, Layout, LocalCorrelation, Outcome, PacketLayout, Packets,
-    PacketsMut, Pool, Product, Sum, Transfer, fire, gate,
+    Buffer, Correlation, Firing, Gating, Input, Isa, Layout, LocalCorrelation, Outcome, PacketLayout, Packets, Pool,
+    Product, Sum, Transfer, fire, gate,
 };
 use synlocal::shape::Shape;
 
@@ -286,17 +286,20 @@ fn fire_and_gate(criterion: &mut Criterion) {
         let error = batch("error", error_layout, SAMPLES);
         let mut packet = Buffer::zeros(packet_layout.sample() * SAMPLES);
         let mut events = vec![0; SAMPLES];
-        let gated = Gated {
-            pool: block.pool,
-            transfer: block.transfer,
-            activity: (&activity, layout),
-            winners: &winners,
-            error: (&error, error_layout),
-            scale: 1.0,
-        };
         let mut pass = |events: &mut [u32]| {
-            let whole = PacketLayout::whole(packet_layout);
-            gate(isa(), gated, PacketsMut { layout: whole, values: &mut packet, winners: &mut [], events });
+            let gating = Gating {
+                pool: block.pool,
+                transfer: block.transfer,
+                activity: &activity,
+                layout,
+                winners: &winners,
+                scale: 1.0,
+                packet_layout: PacketLayout::whole(packet_layout),
+                packets: &mut packet,
+                packet_winners: &mut [],
+                events,
+            };
+            gate(isa(), &error, error_layout, gating);
         };
         pass(&mut events);
         let expected = error.iter().filter(|&&error| error != 0.0).count() as u32;

@@ -24,6 +24,6 @@ pub use isa::Isa;
 pub use layout::Layout;
 pub use packet::{PacketLayout, Packets};
 pub use peak::Peak;
-pub use pointwise::{Firing, Gated, PacketsMut, Pool, Transfer, fire, gate};
+pub use pointwise::{Firing, Gating, Pool, Transfer, fire, gate};
 pub use product::{EventCarry, Product};
 pub use winograd::Winograd;

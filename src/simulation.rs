@@ -113,6 +113,13 @@ impl Simulation {
         &self.state
     }
 
+    /// The same, but every step keeps each drive and error until the next one, though it could do without; it gives the
+    /// same bits.
+    pub fn keeping(mut self) -> Simulation {
+        self.state.keep();
+        self
+    }
+
     /// Starts counting multiply-adds anew.
     pub fn clear_work(&mut self) {
         self.state.clear_work();

@@ -90,7 +90,7 @@ fn with_no_error_above_there_is_none_below() {
     };
     for negatives in [Negatives::All, Negatives::Stored(2)] {
         let targets = Targets { inverse_optimizer: PLAIN, ..Targets::default() };
-        let mut simulation = simulation(SMALL, learning(quiet(negatives), PLAIN, targets));
+        let mut simulation = simulation(SMALL, learning(quiet(negatives), PLAIN, targets)).keeping();
         let before = bits(&simulation);
         run(&mut simulation, IMAGE, 0..1);
         for unit in ["v1", "v2", "v3", "head"].map(|name| simulation.network().find(name).unwrap()) {
@@ -123,9 +123,9 @@ fn with_an_exact_inverse_targets_lie_against_the_gradient() {
         let targets = Targets { step, inverse_optimizer: STILL, ..Targets::default() };
         let inverse = r#"(from: "v2", to: "v1", map: Dense(units: 16), transfer: Linear)"#;
         let of_targets = learning(hinge(Negatives::All), PLAIN, targets);
-        let mut dtp = simulation(&LINEAR.replace("FEEDBACK", inverse), of_targets.clone());
-        let mut bp =
-            simulation(&LINEAR.replace("FEEDBACK", ""), Learning { rule: Rule::Bp, targets: None, ..of_targets });
+        let mut dtp = simulation(&LINEAR.replace("FEEDBACK", inverse), of_targets.clone()).keeping();
+        let plain = Learning { rule: Rule::Bp, targets: None, ..of_targets };
+        let mut bp = simulation(&LINEAR.replace("FEEDBACK", ""), plain).keeping();
         dtp.set("v2->v1.inverse", &orthonormal).unwrap();
         for simulation in [&mut dtp, &mut bp] {
             simulation.set("v1->v2.weight", &orthonormal).unwrap();
@@ -162,7 +162,7 @@ fn a_predicted_view_learns_from_a_target_at_the_same_step() {
     let errors = |step: f32| {
         let clapp = Clapp { negatives: Negatives::All, gradient_block: Some(false), ..Clapp::default() };
         let targets = Targets { step, ..Targets::default() };
-        let mut simulation = simulation(&text, learning(Loss::Clapp(clapp), PLAIN, targets));
+        let mut simulation = simulation(&text, learning(Loss::Clapp(clapp), PLAIN, targets)).keeping();
         run(&mut simulation, IMAGE, 0..1);
         let unit = simulation.network().find("v3").unwrap();
         View::BOTH.map(|view| simulation.state().error(unit, view))

@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::packet::{PacketLayout, Packets};
-use super::pointwise::Firing;
+use super::pointwise::{Firing, Gating};
 use super::tasks::Batch;
 
 /// What a map does with what stands where its sums go.
@@ -36,6 +36,8 @@ pub enum Outcome<'a> {
     Sums(Sum, &'a mut [f32]),
     /// They are a drive that a population turns into activity; it is not kept.
     Fired(Firing<'a>),
+    /// They are an error that a population gates; it is not kept.
+    Gated(Gating<'a>),
 }
 
 /// A batch's way through a map.
@@ -65,6 +67,7 @@ impl<'a> Flow<'a> {
         match &outcome {
             Outcome::Sums(_, sums) => assert_eq!(sums.len(), samples * to.sample(), "sums of {samples} samples"),
             Outcome::Fired(firing) => firing.check(to, samples),
+            Outcome::Gated(gating) => gating.check(to, samples),
         }
         Flow { input, outcome, samples, input_sample: from.values().sample(), output_sample: to.sample() }
     }
@@ -94,6 +97,10 @@ impl Batch for Flow<'_> {
             Outcome::Fired(firing) => {
                 let (first, others) = firing.split_at(samples);
                 (Outcome::Fired(first), Outcome::Fired(others))
+            }
+            Outcome::Gated(gating) => {
+                let (first, others) = gating.split_at(samples);
+                (Outcome::Gated(first), Outcome::Gated(others))
             }
         };
         let Flow { input_sample, output_sample, .. } = self;

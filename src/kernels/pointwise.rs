@@ -87,54 +87,21 @@ pub(super) fn fire_here(isa: Isa, drive: &[f32], drive_layout: Layout, firing: F
     isa.compute(Fire { drive, drive_layout, firing });
 }
 
-/// The activity that gates an error, and the error.
-#[derive(Debug, Clone, Copy)]
-pub struct Gated<'a> {
-    /// Pool and transfer function of the population.
-    pub pool: Pool,
-    /// See [`Gated::pool`].
-    pub transfer: Transfer,
-    /// Its activity, and how it lies.
-    pub activity: (&'a [f32], Layout),
-    /// The winners that [`fire`] left; not looked at unless the pool has some.
-    pub winners: &'a [u8],
-    /// The error at the activity, and how it lies.
-    pub error: (&'a [f32], Layout),
-    /// What multiplies the error.
-    pub scale: f32,
-}
-
-/// Packets to be written.
-pub struct PacketsMut<'a> {
-    /// How they lie.
-    pub layout: PacketLayout,
-    /// See [`Packets`](super::Packets).
-    pub values: &'a mut [f32],
-    /// See [`Packets`](super::Packets).
-    pub winners: &'a mut [u8],
-    /// See [`Packets`](super::Packets).
-    pub events: &'a mut [u32],
-}
-
 /// Turns a batch of errors at the activity of a population into packets at its drive: error x gain, sent to the
 /// winner of each window of a max pool or spread over each window of a mean pool. The gain is computed from the
 /// activity alone.
 ///
 /// Places that no window covers get zero; the packet's halo is left alone.
-pub fn gate(isa: Isa, gated: Gated<'_>, packets: PacketsMut<'_>) {
-    let samples = packets.events.len();
-    let (activity, error) = (gated.activity, gated.error);
-    let pixels = check_pool(gated.pool, packets.layout.drive, activity.1);
-    assert_eq!(activity.1.shape, error.1.shape, "an error stands at an activity");
-    assert_eq!(activity.0.len(), samples * activity.1.sample(), "activity of {samples} samples");
-    assert_eq!(error.0.len(), samples * error.1.sample(), "error of {samples} samples");
-    assert_eq!(packets.values.len(), samples * packets.layout.values().sample(), "packets of {samples} samples");
-    assert_eq!(packets.winners.len(), samples * packets.layout.winners(), "winners of {samples} samples");
-    let pooled = packets.layout.window > 1;
-    assert!(!pooled || gated.pool == Pool::Max(packets.layout.window), "only a max pool's packets are pooled");
-    let window = if matches!(gated.pool, Pool::Max(_)) { pixels * LANES } else { 0 };
-    assert!(gated.winners.len() >= samples * window, "winners of {samples} samples");
-    tasks::for_each(Gate { gated, window, packets }, 1, &|gate| isa.compute(gate));
+pub fn gate(isa: Isa, error: &[f32], error_layout: Layout, gating: Gating<'_>) {
+    let samples = error.len() / error_layout.sample();
+    assert_eq!(error.len(), samples * error_layout.sample(), "error of {samples} samples");
+    gating.check(error_layout, samples);
+    tasks::for_each(Gate { error, error_layout, gating }, 1, &|gate| isa.compute(gate));
+}
+
+/// The same within one task.
+pub(super) fn gate_here(isa: Isa, error: &[f32], error_layout: Layout, gating: Gating<'_>) {
+    isa.compute(Gate { error, error_layout, gating });
 }
 
 /// Refuses layouts that a pool does not connect; gives the vectors of one sample's pooled map.
@@ -333,103 +300,179 @@ unsafe fn mean_of_row<X: Vector>(
     }
 }
 
-/// [`gate`] for some samples, each with `window` winners.
+/// A population whose activity gates errors, over a batch, and the packets that they become.
+pub struct Gating<'a> {
+    /// Its pool and transfer function.
+    pub pool: Pool,
+    /// See [`Gating::pool`].
+    pub transfer: Transfer,
+    /// Its activity, and how it lies.
+    pub activity: &'a [f32],
+    /// See [`Gating::activity`].
+    pub layout: Layout,
+    /// The winners that [`fire`] left; empty where its pool has none.
+    pub winners: &'a [u8],
+    /// What multiplies the errors.
+    pub scale: f32,
+    /// How the packets lie.
+    pub packet_layout: PacketLayout,
+    /// See [`Packets`](super::Packets).
+    pub packets: &'a mut [f32],
+    /// See [`Packets`](super::Packets).
+    pub packet_winners: &'a mut [u8],
+    /// See [`Packets`](super::Packets).
+    pub events: &'a mut [u32],
+}
+
+impl<'a> Gating<'a> {
+    /// Refuses slices that do not belong to `samples` samples with errors like `error`.
+    pub(super) fn check(&self, error: Layout, samples: usize) {
+        let pixels = check_pool(self.pool, self.packet_layout.drive, self.layout);
+        assert_eq!(self.layout.shape, error.shape, "an error stands at an activity");
+        assert_eq!(self.activity.len(), samples * self.layout.sample(), "activity of {samples} samples");
+        assert_eq!(self.events.len(), samples, "events of {samples} samples");
+        let (values, winners) = (self.packet_layout.values().sample(), self.packet_layout.winners());
+        assert_eq!(self.packets.len(), samples * values, "packets of {samples} samples");
+        assert_eq!(self.packet_winners.len(), samples * winners, "winners of {samples} packets");
+        let window = self.packet_layout.window;
+        assert!(window == 1 || self.pool == Pool::Max(window), "only a max pool's packets are pooled");
+        let winners = if matches!(self.pool, Pool::Max(_)) { samples * pixels * LANES } else { 0 };
+        assert_eq!(self.winners.len(), winners, "winners of {samples} samples");
+    }
+
+    /// Winners of one sample.
+    fn window(&self) -> usize {
+        let Shape { height, width, .. } = self.layout.shape;
+        if matches!(self.pool, Pool::Max(_)) { self.layout.blocks() * height * width * LANES } else { 0 }
+    }
+
+    /// The first `samples` and the others.
+    pub(super) fn split_at(self, samples: usize) -> (Gating<'a>, Gating<'a>) {
+        let window = self.window();
+        let Gating { pool, transfer, layout, scale, packet_layout, .. } = self;
+        let (activity, other_activity) = self.activity.split_at(samples * layout.sample());
+        let (winners, other_winners) = self.winners.split_at(samples * window);
+        let (packets, other_packets) = self.packets.split_at_mut(samples * packet_layout.values().sample());
+        let (won, other_won) = self.packet_winners.split_at_mut(samples * packet_layout.winners());
+        let (events, other_events) = self.events.split_at_mut(samples);
+        let of = |activity, winners, packets, packet_winners, events| Gating {
+            pool,
+            transfer,
+            activity,
+            layout,
+            winners,
+            scale,
+            packet_layout,
+            packets,
+            packet_winners,
+            events,
+        };
+        (
+            of(activity, winners, packets, won, events),
+            of(other_activity, other_winners, other_packets, other_won, other_events),
+        )
+    }
+
+    /// Begins to count the events of all samples.
+    pub(super) fn begin(&mut self) {
+        self.events.fill(0);
+    }
+
+    /// Gates `rows` rows of one block's error from row `top` on.
+    ///
+    /// # Safety
+    /// The processor has the instruction set of `X`; the rows lie at `error`, `line` floats apart.
+    #[inline(always)]
+    pub(super) unsafe fn rows<X: Vector>(
+        &mut self,
+        sample: usize,
+        block: usize,
+        top: usize,
+        rows: usize,
+        error: *const f32,
+        line: usize,
+    ) {
+        let (here, to) = (self.layout, self.packet_layout.values());
+        let pooled = self.packet_layout.window > 1;
+        let size = if pooled { 1 } else { self.pool.size() };
+        let Shape { height, width, .. } = here.shape;
+        let window = self.window();
+        let activity = &self.activity[sample * here.sample()..(sample + 1) * here.sample()];
+        let packet = &mut self.packets[sample * to.sample()..(sample + 1) * to.sample()];
+        let mut events = 0;
+        for row in top..top + rows {
+            let activity = activity[here.offset(block * LANES, row, 0)..].as_ptr();
+            let winners = sample * window + (block * height + row) * width * LANES;
+            let winners = if self.winners.is_empty() { &[][..] } else { &self.winners[winners..][..width * LANES] };
+            let first = to.offset(block * LANES, row * size, 0);
+            for column in 0..width {
+                // SAFETY: the caller vouches for the instruction set and the error; columns and windows of this row lie
+                // within the sample's activity and packet, and winners have one vector of bytes for each.
+                unsafe {
+                    let activity = X::load(activity.add(column * LANES));
+                    let error = X::load(error.add((row - top) * line + column * LANES)).mul(X::splat(self.scale));
+                    let gated = transfer::gate(self.transfer, activity, error);
+                    let packet = packet.as_mut_ptr().add(first + column * size * LANES);
+                    let winner = winners.as_ptr().wrapping_add(column * LANES);
+                    events += match self.pool {
+                        Pool::Max(2) if !pooled => send(2, gated, winner, packet, to.row()),
+                        Pool::Max(size) if !pooled => send(size, gated, winner, packet, to.row()),
+                        Pool::Mean(size) => spread(size, gated, packet, to.row()),
+                        Pool::None | Pool::Max(_) => {
+                            gated.store(packet);
+                            gated.nonzeros()
+                        }
+                    };
+                }
+            }
+            if pooled {
+                let first = sample * self.packet_layout.winners() + (block * height + row) * width * LANES;
+                self.packet_winners[first..first + width * LANES].copy_from_slice(winners);
+            }
+            // What no window covers: columns to the right of the last one, rows below.
+            let last = if row + 1 == height { to.shape.height } else { (row + 1) * size };
+            for row in row * size..last {
+                let covered = if row < height * size { width * size } else { 0 };
+                let first = to.offset(block * LANES, row, covered);
+                packet[first..first + (to.shape.width - covered) * LANES].fill(0.0);
+            }
+        }
+        self.events[sample] += events;
+    }
+}
+
+/// Errors of a batch that are there already.
 struct Gate<'a> {
-    gated: Gated<'a>,
-    window: usize,
-    packets: PacketsMut<'a>,
+    error: &'a [f32],
+    error_layout: Layout,
+    gating: Gating<'a>,
 }
 
 impl Batch for Gate<'_> {
     fn samples(&self) -> usize {
-        self.packets.events.len()
+        self.error.len() / self.error_layout.sample()
     }
 
     fn split_at(self, samples: usize) -> (Self, Self) {
-        let Gate { gated, window, packets: PacketsMut { layout, values, winners, events } } = self;
-        let (activity, other_activity) = gated.activity.0.split_at(samples * gated.activity.1.sample());
-        let (error, other_error) = gated.error.0.split_at(samples * gated.error.1.sample());
-        let (won, other_won) = gated.winners.split_at(samples * window);
-        let (values, other_values) = values.split_at_mut(samples * layout.values().sample());
-        let (winners, other_winners) = winners.split_at_mut(samples * layout.winners());
-        let (events, other_events) = events.split_at_mut(samples);
-        let part = |activity, winners, error| Gated {
-            activity: (activity, gated.activity.1),
-            winners,
-            error: (error, gated.error.1),
-            ..gated
-        };
-        let first = PacketsMut { layout, values, winners, events };
-        let others = PacketsMut { layout, values: other_values, winners: other_winners, events: other_events };
-        (
-            Gate { gated: part(activity, won, error), window, packets: first },
-            Gate { gated: part(other_activity, other_won, other_error), window, packets: others },
-        )
+        let (error, others) = self.error.split_at(samples * self.error_layout.sample());
+        let (gating, rest) = self.gating.split_at(samples);
+        let error_layout = self.error_layout;
+        (Gate { error, error_layout, gating }, Gate { error: others, error_layout, gating: rest })
     }
 }
 
 impl Kernel for Gate<'_> {
     #[inline(always)]
     unsafe fn compute<X: Vector>(mut self) {
+        let layout = self.error_layout;
+        self.gating.begin();
         for sample in 0..self.samples() {
-            // SAFETY: the caller vouches for the instruction set.
-            unsafe { self.sample::<X>(sample) };
-        }
-    }
-}
-
-impl Gate<'_> {
-    #[inline(always)]
-    unsafe fn sample<X: Vector>(&mut self, sample: usize) {
-        let Gated { pool, transfer, scale, .. } = self.gated;
-        let (here, from) = (self.gated.activity.1, self.gated.error.1);
-        let pooled = self.packets.layout.window > 1;
-        let (to, size) = (self.packets.layout.values(), if pooled { 1 } else { pool.size() });
-        let activity = &self.gated.activity.0[sample * here.sample()..(sample + 1) * here.sample()];
-        let error = &self.gated.error.0[sample * from.sample()..(sample + 1) * from.sample()];
-        let winners = &self.gated.winners[sample * self.window..(sample + 1) * self.window];
-        let packet = &mut self.packets.values[sample * to.sample()..(sample + 1) * to.sample()];
-        let mut winner = winners.as_ptr();
-        let mut events = 0;
-        for block in 0..to.blocks() {
-            for row in 0..here.shape.height {
-                let activity = activity[here.offset(block * LANES, row, 0)..].as_ptr();
-                let error = error[from.offset(block * LANES, row, 0)..].as_ptr();
-                let packet = packet[to.offset(block * LANES, row * size, 0)..].as_mut_ptr();
-                for column in 0..here.shape.width {
-                    // SAFETY: the caller vouches for the instruction set; columns and windows of this row lie within
-                    // the sample's activity, error and packet, and winners have one vector of bytes for each.
-                    unsafe {
-                        let activity = X::load(activity.add(column * LANES));
-                        let error = X::load(error.add(column * LANES)).mul(X::splat(scale));
-                        let gated = transfer::gate(transfer, activity, error);
-                        let packet = packet.add(column * size * LANES);
-                        events += match pool {
-                            Pool::Max(2) if !pooled => send(2, gated, winner, packet, to.row()),
-                            Pool::Max(size) if !pooled => send(size, gated, winner, packet, to.row()),
-                            Pool::Mean(size) => spread(size, gated, packet, to.row()),
-                            Pool::None | Pool::Max(_) => {
-                                gated.store(packet);
-                                gated.nonzeros()
-                            }
-                        };
-                    }
-                    if !winners.is_empty() {
-                        winner = winner.wrapping_add(LANES);
-                    }
-                }
-            }
-            // What no window covers: columns to the right of the last one, rows below.
-            for row in 0..to.shape.height {
-                let covered = if row < here.shape.height * size { here.shape.width * size } else { 0 };
-                let first = to.offset(block * LANES, row, covered);
-                packet[first..first + (to.shape.width - covered) * LANES].fill(0.0);
+            for block in 0..layout.blocks() {
+                let error = &self.error[sample * layout.sample() + layout.offset(block * LANES, 0, 0)..];
+                // SAFETY: the caller vouches for the instruction set; the block's rows lie within the sample.
+                unsafe { self.gating.rows::<X>(sample, block, 0, layout.shape.height, error.as_ptr(), layout.row()) };
             }
         }
-        if pooled {
-            self.packets.winners[sample * self.window..(sample + 1) * self.window].copy_from_slice(winners);
-        }
-        self.packets.events[sample] = events;
     }
 }
 

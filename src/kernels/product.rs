@@ -48,7 +48,7 @@ const PASS: usize = 1280;
 /// weight panel after the other goes over them.
 const TASK: usize = 96 * 1024;
 
-/// Floats of a drive that is fired at once, or of packets that are spread out, in one task: 512 KB.
+/// Floats of a drive or an error that is not kept, or of packets that are spread out, in one task: 512 KB.
 const BENCH: usize = 128 * 1024;
 
 /// Packed weights of one panel that are worth a task of their own, at least.
@@ -320,9 +320,10 @@ impl Product {
         assert!(bias.is_none_or(|bias| bias.len() == self.biases), "a map with {} biases", self.biases);
         let from = PacketLayout { drive: self.input, window: self.window };
         let flow = Flow::new(input, from, outcome, self.output);
-        // What is spread out, and a drive that is fired at once, should not leave the cache.
+        // What is spread out, and a drive or error that is used at once, should not leave the cache.
         let spread = if self.window > 1 { self.input.sample() } else { 0 };
-        let drive = if matches!(flow.outcome, Outcome::Fired(_)) { self.output.sample() } else { 0 };
+        let kept = matches!(flow.outcome, Outcome::Sums(..));
+        let drive = if kept { 0 } else { self.output.sample() };
         let fitting = (BENCH / (spread + drive).max(1)).max(1).next_multiple_of(self.multiple);
         let task = tasks::share(flow.samples(), self.multiple, self.task.min(fitting));
         tasks::for_each(flow, task, &|flow| {
@@ -334,7 +335,7 @@ impl Product {
         });
     }
 
-    /// One task of [`Product::run`], with room for what is spread out and for a drive that is not kept.
+    /// One task of [`Product::run`], with room for what is spread out and for a drive or an error that is not kept.
     fn task(
         &self,
         isa: Isa,
@@ -359,6 +360,10 @@ impl Product {
             Outcome::Fired(firing) => {
                 isa.compute(Strips { product: self, packed, input, events, bias, sum: Sum::Replace, output: drive });
                 pointwise::fire_here(isa, drive, self.output, firing);
+            }
+            Outcome::Gated(gating) => {
+                isa.compute(Strips { product: self, packed, input, events, bias, sum: Sum::Replace, output: drive });
+                pointwise::gate_here(isa, drive, self.output, gating);
             }
         }
     }

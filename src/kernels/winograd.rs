@@ -15,8 +15,8 @@
 //! bits.
 //!
 //! The way back of such a convolution is one too, with the kernels turned round. Errors of pooled packets are spread out
-//! row by row in front of the input transform; and what follows a drive, pool and transfer function, is done as soon as
-//! a row of tiles is there: no drive is ever written to memory.
+//! row by row in front of the input transform; and what follows a drive (pool and transfer function) or an error (the
+//! gain) is done as soon as a row of tiles is there: neither is ever written to memory.
 //!
 //! The sum of products is reordered, so results differ from the plain sum's by some 2e-6 of the largest output (f32
 //! rounding of plain sums: 5e-7). Measured in multiples of what the plain sum could reach at the multiply-add peak,
@@ -212,6 +212,9 @@ impl Kernel for Groups<'_> {
     #[inline(always)]
     unsafe fn compute<X: Vector>(mut self) {
         let map = self.map;
+        if let Outcome::Gated(gating) = &mut self.flow.outcome {
+            gating.begin();
+        }
         let mut group = [(0, 0); ROWS];
         let mut count = 0;
         for sample in 0..self.flow.samples() {
@@ -404,7 +407,7 @@ impl Groups<'_> {
                     let at = sample * layout.sample() + block * layout.plane() + layout.offset(0, row * TILE, 0);
                     (values.as_mut_ptr().add(at), layout.row(), *sum == Sum::Add)
                 }
-                Outcome::Fired(_) => (strip, TILE * map.columns * LANES, false),
+                Outcome::Fired(_) | Outcome::Gated(_) => (strip, TILE * map.columns * LANES, false),
             };
             for column in 0..map.columns {
                 let outputs = transform::output::<X>(sums.add(column * PANEL), place);
@@ -421,8 +424,10 @@ impl Groups<'_> {
                     }
                 }
             }
-            if let Outcome::Fired(firing) = &mut self.flow.outcome {
-                firing.rows::<X>(sample, block, row * TILE, height, strip, line);
+            match &mut self.flow.outcome {
+                Outcome::Sums(..) => {}
+                Outcome::Fired(firing) => firing.rows::<X>(sample, block, row * TILE, height, strip, line),
+                Outcome::Gated(gating) => gating.rows::<X>(sample, block, row * TILE, height, strip, line),
             }
         }
     }

@@ -174,7 +174,8 @@ impl State {
     }
 
     /// Error at the activity of a unit over the batch at hand, `[sample][channel][row][column]`; empty for a unit that
-    /// no error reaches.
+    /// no error reaches. Steps of a simulation that is not [keeping](crate::simulation::Simulation::keeping) it may
+    /// leave that of an earlier step.
     pub fn error(&self, unit: UnitId, view: View) -> Vec<f32> {
         let population = &self.units[unit.0];
         self.plain(&population.trace(view).error, population.error_layout)

@@ -18,7 +18,7 @@ use super::population::Population;
 use super::{Change, Feedback, Signal, State, Synapse, View, Weights};
 use crate::kernels::layout::LANES;
 use crate::kernels::{
-    Buffer, Firing, Gated, Input, Layout, Outcome, PacketLayout, Packets, PacketsMut, Pool, Sum, Transfer, pointwise,
+    Buffer, Firing, Gating, Input, Layout, Outcome, PacketLayout, Packets, Pool, Sum, Transfer, pointwise,
 };
 use crate::network::{self, FeedbackId, Network, UnitId};
 use crate::optimizer::{Moments, Optimizer};
@@ -176,21 +176,19 @@ impl State {
         error.par_chunks(layout.sample()).zip(losses.par_iter_mut()).for_each(|(error, loss)| *loss = square(error));
         let loss = losses[..samples].iter().sum::<f64>() / f64::from(values);
         inverse.reconstruction = if view == View::Stored || views == 1 { loss } else { inverse.reconstruction + loss };
-        let gated = Gated {
+        let gating = Gating {
             pool: Pool::None,
             transfer,
-            activity: (image, layout),
+            activity: image,
+            layout,
             winners: &[],
-            error: (error, layout),
             scale: 2.0 / values,
-        };
-        let packets = PacketsMut {
-            layout: PacketLayout::whole(packet_layout),
-            values: &mut packet[..samples * packet_layout.sample()],
-            winners: &mut [],
+            packet_layout: PacketLayout::whole(packet_layout),
+            packets: &mut packet[..samples * packet_layout.sample()],
+            packet_winners: &mut [],
             events: &mut events[..samples],
         };
-        pointwise::gate(isa, gated, packets);
+        pointwise::gate(isa, error, layout, gating);
         synapses.work.done += samples as u64 * synapses.pathway.multiply_adds();
     }
 

@@ -77,6 +77,11 @@ impl Pathway {
         }
     }
 
+    /// Whether a population can gate its error while these packets are carried to it.
+    pub(super) fn gates(&self, packets: Packets<'_>) -> bool {
+        !matches!(self, Pathway::Relayed { .. }) && !self.goes_by_events(packets)
+    }
+
     /// Whether these packets travel event by event, because that is the faster way.
     pub(super) fn goes_by_events(&self, packets: Packets<'_>) -> bool {
         match self {
@@ -106,7 +111,7 @@ impl Pathway {
                 Input::Values(values) | Input::Packets(Packets { values, .. }),
                 Outcome::Sums(sum, sums),
             ) => relay(isa, scale, (values, from), (sums, to), sum),
-            (Pathway::Relayed { .. }, _, Outcome::Fired(_)) => unreachable!("a relay drives before its unit fires"),
+            (Pathway::Relayed { .. }, ..) => unreachable!("a relay is done before its unit fires or gates"),
         }
     }
 }

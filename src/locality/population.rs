@@ -2,7 +2,7 @@
 
 use super::{Place, Provision, View, pathway};
 use crate::kernels::arithmetic::Errors;
-use crate::kernels::{Buffer, Firing, Layout, PacketLayout, Packets, Pool};
+use crate::kernels::{Buffer, Firing, Gating, Layout, PacketLayout, Packets, Pool};
 use crate::network::{Network, Unit, UnitId, Wiring};
 
 /// One unit's part of the state, for a batch.
@@ -131,6 +131,25 @@ impl Population {
             winners: &mut trace.winners[..winners],
         };
         ((&self.drive[..samples * self.drive_layout.sample()], self.drive_layout), firing)
+    }
+
+    /// The error of a presentation, and what gating makes of it.
+    pub(super) fn gating(&mut self, unit: &Unit, view: View, samples: usize, scale: f32) -> (&[f32], Gating<'_>) {
+        let slot = self.slot(view);
+        let trace = &mut self.traces[slot];
+        let gating = Gating {
+            pool: unit.pool,
+            transfer: unit.transfer,
+            activity: &trace.activity[..samples * self.layout.sample()],
+            layout: self.layout,
+            winners: &trace.winners[..trace.winners.len().min(samples * self.error_layout.sample())],
+            scale,
+            packet_layout: self.packet_layout,
+            packets: &mut trace.packet[..samples * self.packet_layout.values().sample()],
+            packet_winners: &mut trace.packet_winners[..samples * self.packet_layout.winners()],
+            events: &mut trace.events[..samples],
+        };
+        (&trace.error[..samples * self.error_layout.sample()], gating)
     }
 
     /// The trace that holds a presentation.

@@ -8,7 +8,7 @@ use super::population::Population;
 use super::synapses::{FeedbackSynapses, ForwardSynapses, Work};
 use super::{Change, Place, Signal, Synapse, View};
 use crate::kernels::pointwise;
-use crate::kernels::{Arithmetic, Buffer, Gated, Input, Isa, Layout, Outcome, Packets, PacketsMut, Sum};
+use crate::kernels::{Arithmetic, Buffer, Input, Isa, Layout, Outcome, Packets, Sum};
 use crate::loss::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
 use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
 use crate::optimizer::Optimizer;
@@ -21,6 +21,8 @@ pub struct State {
     /// Samples of the batch at hand, and the most that fit.
     pub(super) samples: usize,
     pub(super) capacity: usize,
+    /// Whether drives and errors are kept that the next step could do without.
+    pub(super) keeps: bool,
     pub(super) units: Vec<Population>,
     pub(super) forward: Vec<ForwardSynapses>,
     pub(super) feedback: Vec<FeedbackSynapses>,
@@ -116,6 +118,7 @@ impl State {
             isa,
             samples,
             capacity: samples,
+            keeps: false,
             units,
             forward,
             feedback,
@@ -160,6 +163,11 @@ impl State {
         self.isa
     }
 
+    /// Keeps drives and errors from now on, for those who look at them.
+    pub(crate) fn keep(&mut self) {
+        self.keeps = true;
+    }
+
     /// Says how many samples the next batch has, at most [`State::capacity`].
     pub(crate) fn begin(&mut self, samples: usize) {
         assert!(samples <= self.capacity, "a batch of {samples} in a state for {}", self.capacity);
@@ -200,7 +208,7 @@ impl State {
     /// A projection that alone drives a unit does so, and the unit fires while its drive is at hand: the drive is not
     /// kept where the kernels can do without.
     pub(crate) fn drive_and_fire(&mut self, network: &Network, projection: ProjectionId, unit: UnitId, view: View) {
-        if !self.forward[projection.0].pathway.fires(network.unit(unit).pool) {
+        if self.keeps || !self.forward[projection.0].pathway.fires(network.unit(unit).pool) {
             self.drive(network, projection, view, Sum::Replace);
             return self.fire(network, unit, view);
         }
@@ -263,28 +271,17 @@ impl State {
     /// A unit's error passes the gain of its activity and becomes a packet of events. In a unit that has a target, the
     /// error is the way from there, and the packet is the derivative of its mean square over the `views` of a batch.
     pub(crate) fn gate(&mut self, network: &Network, unit: UnitId, view: View, views: usize) {
-        let described = network.unit(unit);
-        let values = (views * self.samples * described.shape.len()) as f32;
-        let scale = if network.is_aimed(unit) { 2.0 / values } else { 1.0 };
+        let scale = self.gate_scale(network, unit, views);
         let population = &mut self.units[unit.0];
-        let slot = population.slot(view);
-        let Population { layout, error_layout, packet_layout, traces, .. } = population;
-        let (trace, samples) = (&mut traces[slot], self.samples);
-        let gated = Gated {
-            pool: described.pool,
-            transfer: described.transfer,
-            activity: (&trace.activity[..samples * layout.sample()], *layout),
-            winners: &trace.winners[..trace.winners.len().min(samples * error_layout.sample())],
-            error: (&trace.error[..samples * error_layout.sample()], *error_layout),
-            scale,
-        };
-        let packets = PacketsMut {
-            layout: *packet_layout,
-            values: &mut trace.packet[..samples * packet_layout.values().sample()],
-            winners: &mut trace.packet_winners[..samples * packet_layout.winners()],
-            events: &mut trace.events[..samples],
-        };
-        pointwise::gate(self.isa, gated, packets);
+        let layout = population.error_layout;
+        let (error, gating) = population.gating(network.unit(unit), view, self.samples, scale);
+        pointwise::gate(self.isa, error, layout, gating);
+    }
+
+    /// What multiplies the error of a unit on its way through the gain.
+    fn gate_scale(&self, network: &Network, unit: UnitId, views: usize) -> f32 {
+        let values = (views * self.samples * network.unit(unit).shape.len()) as f32;
+        if network.is_aimed(unit) { 2.0 / values } else { 1.0 }
     }
 
     /// A feedback projection delivers error events downwards through its own weights.
@@ -298,6 +295,30 @@ impl State {
         let sums = Outcome::Sums(sum, error);
         synapses.pathway.run(self.isa, &synapses.packed, Input::Packets(packets), None, sums);
         synapses.work.add(packets, synapses.multiply_adds, synapses.pathway.goes_by_events(packets));
+    }
+
+    /// A feedback projection that alone tells a unit its error does so, and the unit gates the error while it is at hand:
+    /// it is not kept where the kernels can do without.
+    pub(crate) fn carry_and_gate(
+        &mut self,
+        network: &Network,
+        feedback: FeedbackId,
+        unit: UnitId,
+        view: View,
+        views: usize,
+    ) {
+        let scale = self.gate_scale(network, unit, views);
+        let synapses = &mut self.feedback[feedback.0];
+        let (upper, lower) = two(&mut self.units, network.answer(feedback).from.0, unit.0);
+        let packets = upper.trace(view).packets(upper.packet_layout, self.samples);
+        if self.keeps || !synapses.pathway.gates(packets) {
+            self.carry(network, feedback, view, Sum::Replace);
+            return self.gate(network, unit, view, views);
+        }
+        let (_, gating) = lower.gating(network.unit(unit), view, self.samples, scale);
+        let (input, gated) = (Input::Packets(packets), Outcome::Gated(gating));
+        synapses.pathway.run(self.isa, &synapses.packed, input, None, gated);
+        synapses.work.add(packets, synapses.multiply_adds, false);
     }
 
     /// A synapse population turns what its two ends show into a change, or adds to the one at hand.

@@ -54,8 +54,9 @@ impl Plan {
         &self.steps
     }
 
-    /// The steps, cut into what is taken in one go: a unit with one afferent fires while its drive is at hand, so that
-    /// both steps are one beat; every other step is a beat by itself.
+    /// The steps, cut into what is taken in one go: a unit with one afferent fires while its drive is at hand, and one
+    /// that hears from above alone gates its error while it is at hand, so that both steps are one beat; every other
+    /// step is a beat by itself.
     pub fn beats(&self) -> impl Iterator<Item = &[Step]> {
         self.beats.iter().scan(&self.steps[..], |rest, &len| {
             let (beat, later) = rest.split_at(len);
@@ -84,11 +85,21 @@ impl Plan {
     }
 }
 
+/// Whether an inverse brings down a unit's error, after it was gated.
+fn inverts(network: &Network, unit: UnitId) -> bool {
+    network.feedback_from(unit).any(|id| network.answer(id).wiring == Wiring::Inverse)
+}
+
 /// Steps of the beat that `steps` begins with.
 fn beat(steps: &[Step], network: &Network) -> usize {
     match *steps {
         [Step::Drive(id, driven, Sum::Replace), Step::Fire(unit, fired), ..]
             if network.projection(id).to == unit && driven == fired && network.afferents(unit).len() == 1 =>
+        {
+            2
+        }
+        [Step::Carry(id, carried, Sum::Replace), Step::Gate(unit, gated), ..]
+            if network.answer(id).to == unit && carried == gated && !inverts(network, unit) =>
         {
             2
         }

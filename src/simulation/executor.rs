@@ -53,6 +53,9 @@ impl Executor<'_> {
             [Step::Drive(projection, view, _), Step::Fire(unit, _)] => {
                 state.drive_and_fire(self.network, projection, unit, view);
             }
+            [Step::Carry(feedback, view, _), Step::Gate(unit, _)] => {
+                state.carry_and_gate(self.network, feedback, unit, view, self.views());
+            }
             _ => beat.iter().for_each(|&step| self.take(step, state, found)),
         }
     }

@@ -144,7 +144,7 @@ impl Level {
     /// What comes down to the lower unit under back-propagation, and under target propagation.
     fn errors(&self, bench: &Bench<'_>) -> [Vec<f64>; 2] {
         [&self.bp, &self.dtp].map(|taught| {
-            let mut simulation = bench.simulation(taught);
+            let mut simulation = bench.simulation(taught).keeping();
             bench.step(&mut simulation, 0);
             let error = taught.network.find(&self.lower).map(|unit| simulation.state().error(unit, View::Current));
             error.into_iter().flatten().map(f64::from).collect()
@@ -198,7 +198,7 @@ fn level(
         bench.taught(&spec, Learning { heads: Some(vec![HEAD.to_string()]), ..learning })
     };
     let bp = part(&bench.bare(), Learning { rule: Rule::Bp, targets: None, ..whole.learning.clone() })?;
-    let mut simulation = bench.simulation(&bp);
+    let mut simulation = bench.simulation(&bp).keeping();
     bench.step(&mut simulation, 0);
     let now = |unit: UnitId| bp.network.find(&whole.network.unit(unit).name).unwrap_or(unit);
     let error = rms(simulation.state().error(now(upper), View::Current));

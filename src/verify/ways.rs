@@ -27,7 +27,7 @@ pub(super) fn climb(bench: &Bench<'_>) -> Result<Found> {
         Err(reason) => return Ok(Err(reason)),
     };
     let least = misfits(bench, &taught, |start, batch| {
-        let mut stepped = start.clone();
+        let mut stepped = start.clone().keeping();
         bench.subject.step(&mut stepped, bench.batch(batch));
         Ways { stepped, batch: bench.batch(batch) }
     })?;

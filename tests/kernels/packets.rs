@@ -1,8 +1,8 @@
 //! Packets at the resolution of a pooled map are what they stand for.
 
 use synlocal::kernels::{
-    Buffer, Correlation, Firing, Gated, Input, Isa, Layout, Outcome, PacketLayout, Packets, PacketsMut, Pool, Product,
-    Sum, Winograd, fire, gate, sum_over_positions,
+    Buffer, Correlation, Firing, Gating, Input, Isa, Layout, Outcome, PacketLayout, Packets, Pool, Product, Sum,
+    Winograd, fire, gate, sum_over_positions,
 };
 use synlocal::rng::Stream;
 use synlocal::shape::Shape;
@@ -89,23 +89,22 @@ fn a_gate_into_pooled_packets_says_what_it_says_into_whole_ones() {
                     (Buffer::zeros(here.sample() * samples), vec![0; above.sample() * samples]);
                 let winners = &mut won;
                 fire(isa, &laid, drive, Firing { pool, transfer, activity: &mut activity, layout: here, winners });
-                let gated = Gated {
-                    pool,
-                    transfer,
-                    activity: (&activity, here),
-                    winners: &won,
-                    error: (&errors, above),
-                    scale: 0.5,
-                };
                 let made = |layout: PacketLayout| {
                     let mut values = vec![UNTOUCHED; layout.values().sample() * samples];
                     let (mut winners, mut events) = (vec![99; layout.winners() * samples], vec![99; samples]);
-                    let (values_of, winners_of) = (&mut values, &mut winners);
-                    gate(
-                        isa,
-                        gated,
-                        PacketsMut { layout, values: values_of, winners: winners_of, events: &mut events },
-                    );
+                    let gating = Gating {
+                        pool,
+                        transfer,
+                        activity: &activity,
+                        layout: here,
+                        winners: &won,
+                        scale: 0.5,
+                        packet_layout: layout,
+                        packets: &mut values,
+                        packet_winners: &mut winners,
+                        events: &mut events,
+                    };
+                    gate(isa, &errors, above, gating);
                     let mut plain = vec![f32::NAN; drive.shape.len() * samples];
                     for (sample, plain) in plain.chunks_mut(drive.shape.len()).enumerate() {
                         let values = &values[sample * layout.values().sample()..][..layout.values().sample()];

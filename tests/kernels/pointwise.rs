@@ -1,8 +1,6 @@
 //! Firing and gating against plain loops.
 
-use synlocal::kernels::{
-    Firing, Gated, Isa, Layout, PacketLayout, PacketsMut, Pool, Sum, Transfer, fire, gate, pointwise,
-};
+use synlocal::kernels::{Firing, Gating, Isa, Layout, PacketLayout, Pool, Sum, Transfer, fire, gate, pointwise};
 use synlocal::shape::Shape;
 
 use super::oracle::{Exact, Place, UNTOUCHED, check, lay, places, values};
@@ -151,18 +149,19 @@ fn gate_multiplies_by_the_gain_and_sends_to_the_winners() {
                         _ => Vec::new(),
                     };
                     let (activity, error) = (lay(here, &activity, 0.0), lay(above, &error, 0.0));
-                    let gated = Gated {
+                    let gating = Gating {
                         pool,
                         transfer,
-                        activity: (&activity, here),
+                        activity: &activity,
+                        layout: here,
                         winners: &winners,
-                        error: (&error, above),
                         scale: 0.25,
+                        packet_layout: PacketLayout::whole(layout),
+                        packets: &mut packet,
+                        packet_winners: &mut [],
+                        events: &mut events,
                     };
-                    let whole = PacketLayout::whole(layout);
-                    let packets =
-                        PacketsMut { layout: whole, values: &mut packet, winners: &mut [], events: &mut events };
-                    gate(isa, gated, packets);
+                    gate(isa, &error, above, gating);
                     check(&what, layout, &packet, &expected, UNTOUCHED);
                     assert_eq!(events, counts, "{what}: events");
                 }
