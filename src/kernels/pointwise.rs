@@ -104,15 +104,19 @@ pub(super) fn gate_here(isa: Isa, error: &[f32], error_layout: Layout, gating: G
     isa.compute(Gate { error, error_layout, gating });
 }
 
-/// Refuses layouts that a pool does not connect; gives the vectors of one sample's pooled map.
-fn check_pool(pool: Pool, drive: Layout, activity: Layout) -> usize {
+/// Bytes of the winners of one sample: they lie like an activity without a halo.
+fn winners_of(pool: Pool, activity: Layout) -> usize {
+    if matches!(pool, Pool::Max(_)) { Layout { halo: 0, ..activity }.sample() } else { 0 }
+}
+
+/// Refuses layouts that a pool does not connect.
+fn check_pool(pool: Pool, drive: Layout, activity: Layout) {
     let size = pool.size();
     assert!(size > 0, "a pool's window has a side");
     assert!(!matches!(pool, Pool::Max(size) if size > LARGEST_WINDOW), "a window of {size} is too large");
     let pooled = Shape::new(drive.shape.channels, drive.shape.height / size, drive.shape.width / size);
     assert_eq!(activity.shape, pooled, "{pool:?} of {}", drive.shape);
     assert!(drive.lanes == LANES && activity.lanes == LANES, "populations that fire have whole vectors");
-    activity.blocks() * pooled.height * pooled.width
 }
 
 /// A population that fires while its drive is computed, over a batch.
@@ -132,19 +136,14 @@ pub struct Firing<'a> {
 impl<'a> Firing<'a> {
     /// Refuses slices that do not belong to `samples` samples with drives like `drive`.
     pub(super) fn check(&self, drive: Layout, samples: usize) {
-        let pixels = check_pool(self.pool, drive, self.layout);
+        check_pool(self.pool, drive, self.layout);
         assert_eq!(self.activity.len(), samples * self.layout.sample(), "activity of {samples} samples");
-        let winners = if matches!(self.pool, Pool::Max(_)) { samples * pixels * LANES } else { 0 };
-        assert_eq!(self.winners.len(), winners, "winners of {samples} samples");
+        assert_eq!(self.winners.len(), samples * self.window(), "winners of {samples} samples");
     }
 
     /// Winners of one sample.
     fn window(&self) -> usize {
-        if matches!(self.pool, Pool::Max(_)) {
-            self.layout.blocks() * self.row_len() * self.layout.shape.height
-        } else {
-            0
-        }
+        winners_of(self.pool, self.layout)
     }
 
     fn row_len(&self) -> usize {
@@ -327,7 +326,7 @@ pub struct Gating<'a> {
 impl<'a> Gating<'a> {
     /// Refuses slices that do not belong to `samples` samples with errors like `error`.
     pub(super) fn check(&self, error: Layout, samples: usize) {
-        let pixels = check_pool(self.pool, self.packet_layout.drive, self.layout);
+        check_pool(self.pool, self.packet_layout.drive, self.layout);
         assert_eq!(self.layout.shape, error.shape, "an error stands at an activity");
         assert_eq!(self.activity.len(), samples * self.layout.sample(), "activity of {samples} samples");
         assert_eq!(self.events.len(), samples, "events of {samples} samples");
@@ -336,14 +335,12 @@ impl<'a> Gating<'a> {
         assert_eq!(self.packet_winners.len(), samples * winners, "winners of {samples} packets");
         let window = self.packet_layout.window;
         assert!(window == 1 || self.pool == Pool::Max(window), "only a max pool's packets are pooled");
-        let winners = if matches!(self.pool, Pool::Max(_)) { samples * pixels * LANES } else { 0 };
-        assert_eq!(self.winners.len(), winners, "winners of {samples} samples");
+        assert_eq!(self.winners.len(), samples * self.window(), "winners of {samples} samples");
     }
 
     /// Winners of one sample.
     fn window(&self) -> usize {
-        let Shape { height, width, .. } = self.layout.shape;
-        if matches!(self.pool, Pool::Max(_)) { self.layout.blocks() * height * width * LANES } else { 0 }
+        winners_of(self.pool, self.layout)
     }
 
     /// The first `samples` and the others.

@@ -313,6 +313,12 @@ impl Product {
         self.multiply_adds
     }
 
+    /// Whether a drive or an error should be used up at once. Where positions are samples, weights are read once a task,
+    /// and tasks of as few samples as leave such sums in the cache would read them too often.
+    pub fn is_brief(&self) -> bool {
+        self.multiple == 1 || self.output.sample() * self.task <= BENCH
+    }
+
     /// Applies the map to a batch. `bias` has one value an output channel, or one for
     /// each channel of each position of a locally connected map. A sample without events gets the bias alone.
     pub fn run(&self, isa: Isa, packed: &[f32], input: Input<'_>, bias: Option<&[f32]>, outcome: Outcome<'_>) {

@@ -157,14 +157,14 @@ impl Winograd {
     pub fn pack(&self, weights: &[f32], packed: &mut [f32]) {
         assert_eq!(packed.len(), self.packed_len(), "packed weights");
         let width = self.output.blocks() * LANES;
-        for (index, packed) in packed.chunks_mut(PLACES * self.slice * LANES * width).enumerate() {
+        packed.par_chunks_mut(PLACES * self.slice * LANES * width).enumerate().for_each(|(index, packed)| {
             let first = index * self.slice * LANES;
             let channels = (self.slice * LANES).min(self.channels() - first);
             packed.par_chunks_mut(PLACES * channels * PANEL).enumerate().for_each(|(panel, packed)| {
                 // Few values, once an update: in plain Rust they are the same for every instruction set.
                 Isa::SCALAR.compute(Pack { map: self, weights, first, channels, panel, packed });
             });
-        }
+        });
     }
 
     /// Floats of V, M and a strip of rows.

@@ -71,7 +71,7 @@ impl Pathway {
     /// Whether a population with this pool can fire while it is driven.
     pub(super) fn fires(&self, pool: Pool) -> bool {
         match self {
-            Pathway::Weighted(_) => true,
+            Pathway::Weighted(product) => product.is_brief(),
             Pathway::Tiled(_) => Winograd::fires(pool),
             Pathway::Eventful { .. } | Pathway::Relayed { .. } => false,
         }
@@ -79,7 +79,12 @@ impl Pathway {
 
     /// Whether a population can gate its error while these packets are carried to it.
     pub(super) fn gates(&self, packets: Packets<'_>) -> bool {
-        !matches!(self, Pathway::Relayed { .. }) && !self.goes_by_events(packets)
+        match self {
+            Pathway::Weighted(product) => product.is_brief(),
+            Pathway::Tiled(_) => true,
+            Pathway::Eventful { .. } => !self.goes_by_events(packets),
+            Pathway::Relayed { .. } => false,
+        }
     }
 
     /// Whether these packets travel event by event, because that is the faster way.
