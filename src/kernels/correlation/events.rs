@@ -60,7 +60,7 @@ pub struct EventCorrelation {
 
 impl EventCorrelation {
     /// The density from which on the plain correlation is the faster way.
-    pub const DENSEST: f64 = 0.5;
+    pub const DENSEST: f64 = 0.42;
 
     /// Whether there is one for such activities and this kernel.
     pub fn suits(input: Layout, kernel: usize) -> bool {

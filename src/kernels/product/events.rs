@@ -59,7 +59,7 @@ pub struct EventCarry {
 
 impl EventCarry {
     /// The density from which on the plain product is the faster way, and that from which on tiles are.
-    pub const DENSEST: f64 = 0.45;
+    pub const DENSEST: f64 = 0.42;
     /// See [`EventCarry::DENSEST`].
     pub const DENSEST_BESIDE_TILES: f64 = 0.12;
 
