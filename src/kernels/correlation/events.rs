@@ -16,6 +16,14 @@
 //!
 //! The activity of a tile, some rows of one map or the maps of a few samples, 32 channels at a time, stays in the L1
 //! cache, which is why lists are made tile by tile.
+//!
+//! What was tried, in ms on one core of an AMD Zen 5 with 250 errors of pooled maps, 32->32 at 32x32 (B), 64->64 at 16x16
+//! (D), 64->512 at 8x8 (E), where the plain correlation takes 20.4, 20.9, 42.3:
+//! * Every window has an error, a density of 1/4: B 9.9, D 9.6, E 18.5; every fourth window has: B 4.9, D 6.0, E 8.1. Two
+//!   thirds of that are loads: 20 an event, of which this processor does 1.6 a cycle.
+//! * While lists go by, the activity that comes next is fetched: B 10.9 -> 9.9, with few events 7.1 -> 4.9.
+//! * Lists made value by value in plain code took as long as turning vectors round with few samples, 15 % longer with
+//!   many. Tiles of half the size: B 20 % longer, E 13 %.
 
 // In a register block the indices are the formula.
 #![allow(clippy::needless_range_loop)]
