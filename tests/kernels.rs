@@ -1,5 +1,7 @@
 //! Every kernel against a plain loop over f64, on every instruction set of this processor.
 
+#[path = "kernels/carried.rs"]
+mod carried;
 #[path = "kernels/events.rs"]
 mod events;
 #[path = "kernels/fired.rs"]
