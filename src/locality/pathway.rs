@@ -19,7 +19,7 @@ pub(super) enum Pathway {
     Tiled(Winograd),
     /// The same for errors: event by event where packets are sparse, else by the tiles or, without, by the product whose
     /// weights events meet too.
-    Eventful { events: EventCarry, product: Product, tiles: Option<Winograd> },
+    Eventful { events: EventCarry, product: Box<Product>, tiles: Option<Winograd> },
     /// Each arrives at one place, as it was but for a common factor.
     Relayed { from: Layout, to: Layout, scale: f32 },
 }
@@ -62,7 +62,8 @@ impl Pathway {
     /// Multiply-adds of one sample.
     pub(super) fn multiply_adds(&self) -> u64 {
         match self {
-            Pathway::Weighted(product) | Pathway::Eventful { product, .. } => product.multiply_adds(),
+            Pathway::Weighted(product) => product.multiply_adds(),
+            Pathway::Eventful { product, .. } => product.multiply_adds(),
             Pathway::Tiled(tiles) => tiles.multiply_adds(),
             Pathway::Relayed { .. } => 0,
         }
@@ -146,7 +147,8 @@ pub(super) fn carry(map: LinearMap, from: PacketLayout, to: Layout, arithmetic: 
             let tiled = is_tiled(from.drive, to, kernel, stride, arithmetic);
             let tiles = tiled.then(|| Winograd::conv_carry(from, to, pad));
             if arithmetic.errors == Errors::Events && EventCarry::suits(kernel, stride) {
-                return Pathway::Eventful { events: EventCarry::new(from, to, pad), product, tiles };
+                let (events, product) = (EventCarry::new(from, to, pad), Box::new(product));
+                return Pathway::Eventful { events, product, tiles };
             }
             return tiles.map_or(Pathway::Weighted(product), Pathway::Tiled);
         }
