@@ -23,7 +23,7 @@ pub use readout::Readout;
 pub use run::{
     Manifest, RunDirectory, checkpoint_of, distances_of, experiment_of, holds_run, read_manifest, summary_of,
 };
-pub(crate) use run::{write_atomically, write_json};
+pub(crate) use run::{folder_for, write_atomically, write_json};
 pub use staging::{Draw, Stage, Staging};
 pub use trainer::{BlockEpoch, Epoch, Outcome, Progress, Take, Trainer};
 

@@ -160,6 +160,10 @@ fn a_roofline_has_a_named_dot_for_each_step_that_multiplies() {
     }
     let [_, said] = ends(&bench, 2, &["speed", "blocks.ron", "--pairs", "4", "--roofline", "all.svg"]);
     assert!(said.contains("there are 2") && said.contains("--block"), "{said}");
+    for (place, words) in [("no/such/roof.svg", "no/such: no such folder"), (".", ".: is a folder")] {
+        let [_, said] = ends(&bench, 1, &["speed", "whole.ron", "--pairs", "4", "--roofline", place]);
+        assert!(said.contains(words), "{said}");
+    }
 }
 
 #[test]

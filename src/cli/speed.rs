@@ -12,7 +12,7 @@ use crate::fault::did_you_mean;
 use crate::kernels::Peak;
 use crate::report::{BlockSpeed, Peaks, Speed, StepSpeed, StepTimes};
 use crate::rng::Stream;
-use crate::simulation::{Batch, Experiment, Training, write_atomically};
+use crate::simulation::{Batch, Experiment, Training, folder_for, write_atomically};
 use watch::Watch;
 
 /// Steps that are run before any is timed.
@@ -63,6 +63,8 @@ impl SpeedArgs {
             let problem = format!("a roofline shows the steps of one block, but there are {}", stages.len());
             return Err(Error::usage(problem, "name one with --block"));
         }
+        // Before the time is spent, not after.
+        self.roofline.as_deref().map(folder_for).transpose()?;
         let isa = self.machine.isa()?;
         let plain = ArithmeticArgs { direct: true, dense: true };
         let plain = self.compare.then(|| experiment.changed(&plain.assignments().collect::<Vec<_>>())).transpose()?;

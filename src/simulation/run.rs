@@ -219,9 +219,24 @@ fn lock(path: &Path) -> Result<File> {
     }
 }
 
+/// The folder in which a file is to be made.
+///
+/// # Errors
+/// It is not there, or the file's place is taken by a folder.
+pub(crate) fn folder_for(path: &Path) -> Result<&Path> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Error::file(folder, "no such folder to write to", "make it, or name another"));
+    }
+    if path.is_dir() {
+        return Err(Error::file(path, "is a folder, not a file to write", "name a file in it"));
+    }
+    Ok(folder)
+}
+
 /// Writes a file so that its place holds the old or the new content, never a part.
 pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_for(path)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
     // As readable as any file that the user makes, not as private as temporary files are.
