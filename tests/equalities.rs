@@ -6,6 +6,8 @@ mod maps;
 mod relays;
 #[path = "equalities/sparse.rs"]
 mod sparse;
+#[path = "equalities/ways.rs"]
+mod ways;
 
 use synlocal::document::Document;
 use synlocal::kernels::Isa;
