@@ -9,6 +9,7 @@
 //! | plan = walk | the replayed plan and the live scheduler |
 //! | threads | 1, 2 and 4 threads |
 //! | instruction sets | each one that the processor has and the one in use, to rounding |
+//! | ways of kernels | each arithmetic that kernels can be told to use and plain sums, to rounding |
 //! | finite differences | back-propagation and the slope of the loss |
 //! | RF = BP | fixed feedback equal to the forward weights and back-propagation, for a step |
 //! | URF = BP | learned feedback that starts there and back-propagation, for ever |
@@ -18,6 +19,7 @@
 //! | blocks | a block that learns in its network and the same block alone |
 //! | resume = straight | a run through a checkpoint and one without |
 
+mod arithmetic;
 mod bench;
 mod bits;
 mod blocks;
@@ -25,6 +27,7 @@ mod cut;
 mod differences;
 mod exact;
 mod resume;
+mod rounding;
 mod sets;
 mod slopes;
 mod targets;
@@ -181,10 +184,11 @@ struct Step {
     climb: fn(&Bench<'_>) -> Result<Found>,
 }
 
-const LADDER: [Step; 11] = [
+const LADDER: [Step; 12] = [
     Step { name: "plan = walk", limit: 0.0, unit: bits::UNIT, climb: exact::plan_and_walk },
     Step { name: "threads", limit: 0.0, unit: bits::UNIT, climb: exact::threads },
-    Step { name: "instruction sets", limit: sets::LIMIT, unit: sets::UNIT, climb: sets::climb },
+    Step { name: "instruction sets", limit: rounding::LIMIT, unit: rounding::UNIT, climb: sets::climb },
+    Step { name: "ways of kernels", limit: rounding::LIMIT, unit: rounding::UNIT, climb: arithmetic::climb },
     Step { name: "finite differences", limit: differences::LIMIT, unit: differences::UNIT, climb: slopes::climb },
     Step { name: "RF = BP", limit: 0.0, unit: bits::UNIT, climb: exact::fixed_copy },
     Step { name: "URF = BP", limit: 0.0, unit: bits::UNIT, climb: exact::learned_copy },

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 
 use synlocal::error::Result;
 use synlocal::kernels::Isa;
+use synlocal::kernels::arithmetic::Arithmetic;
 use synlocal::learning::Rule;
 use synlocal::loss::Comparison;
 use synlocal::network::{Init, Network, Wiring};
@@ -61,10 +62,11 @@ const SKIP: &str = r#"Experiment(
 )
 "#;
 
-const LADDER: [&str; 11] = [
+const LADDER: [&str; 12] = [
     "plan = walk",
     "threads",
     "instruction sets",
+    "ways of kernels",
     "finite differences",
     "RF = BP",
     "URF = BP",
@@ -222,6 +224,30 @@ fn an_instruction_set_that_is_off_by_a_hundredth_is_caught() {
     }
     if Isa::available().len() > 1 {
         caught(&Imprecise, "instruction sets");
+    }
+}
+
+#[test]
+fn an_arithmetic_that_is_off_by_a_hundredth_is_caught() {
+    struct Imprecise(Arithmetic);
+    impl Subject for Imprecise {
+        fn step(&self, simulation: &mut Simulation, batch: Batch<'_>) -> Comparison {
+            let before = simulation.clone();
+            let found = simulation.step(batch);
+            if simulation.learning().arithmetic == self.0 {
+                rewrite(simulation, &before, "retina->v1.weight", |old, new| old + 1.01 * (new - old));
+            }
+            found
+        }
+    }
+    for arithmetic in Arithmetic::ALL {
+        // What is wrong with the one in use is wrong with every step, but not with the walk.
+        let own = arithmetic == Arithmetic::default();
+        let rungs = if own { &["plan = walk", "ways of kernels"][..] } else { &["ways of kernels"] };
+        let found = caught_on(&Imprecise(arithmetic), rungs);
+        let place = found.failures().last().unwrap().place.clone().unwrap();
+        let by = format!("retina->v1.weight by {arithmetic}");
+        assert!(place == by || arithmetic == Arithmetic::PLAIN, "{place}, not {by}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! Which of several ways to the same result kernels take. The fast ones are the default; the plain ones are there to
 //! measure and to check them by.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Which of several ways to the same result kernels take.
@@ -37,4 +39,18 @@ pub enum Errors {
 impl Arithmetic {
     /// Plain sums over everything.
     pub const PLAIN: Arithmetic = Arithmetic { convolution: Convolution::Direct, errors: Errors::Dense };
+
+    /// Every way there is, plain sums last.
+    pub const ALL: [Arithmetic; 4] = [
+        Arithmetic { convolution: Convolution::Winograd, errors: Errors::Events },
+        Arithmetic { convolution: Convolution::Direct, errors: Errors::Events },
+        Arithmetic { convolution: Convolution::Winograd, errors: Errors::Dense },
+        Arithmetic::PLAIN,
+    ];
+}
+
+impl fmt::Display for Arithmetic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}/{:?}", self.convolution, self.errors)
+    }
 }
