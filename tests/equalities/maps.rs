@@ -216,7 +216,7 @@ fn a_locally_connected_map_with_equal_weights_everywhere_is_a_convolution() {
     let new = |name: &str| {
         Simulation::new(build(&chain(name), Some(Wiring::Transported)), learning.clone(), PAIRS, 6).unwrap()
     };
-    let (conv, local) = (new("Conv"), new("Local"));
+    let (conv, mut local) = (new("Conv"), new("Local"));
     let positions = [("eye->v1", 4 * 4), ("v1->v2", 5 * 5)];
     for tensor in conv.tensors() {
         let values = conv.get(&tensor.name).unwrap().to_vec();
