@@ -12,7 +12,7 @@ pub mod packet;
 pub mod peak;
 pub mod pointwise;
 pub mod product;
-mod simd;
+pub(crate) mod simd;
 mod tasks;
 pub mod winograd;
 

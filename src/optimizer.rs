@@ -7,6 +7,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+use crate::kernels::Isa;
+use crate::kernels::simd::{Kernel, Vector};
 use crate::number::{Number, Operations, Traced};
 
 /// The optimiser of an experiment, as its file names it.
@@ -121,14 +123,20 @@ impl Optimizer {
         assert_eq!(kept.len(), names.len(), "moments of another optimiser: this one keeps {names:?}");
         let change = change.par_chunks_mut(CHUNK);
         match kept {
-            [] => change.for_each(|change| self.fold(step, &mut [], &mut [], change)),
-            [mean] => {
-                change.zip(mean.par_chunks_mut(CHUNK)).for_each(|(change, mean)| self.fold(step, mean, &mut [], change))
-            }
+            [] => change.for_each(|change| self.fold_widely(step, &mut [], &mut [], change)),
+            [mean] => change
+                .zip(mean.par_chunks_mut(CHUNK))
+                .for_each(|(change, mean)| self.fold_widely(step, mean, &mut [], change)),
             [mean, square, ..] => change
                 .zip(mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK)))
-                .for_each(|(change, (mean, square))| self.fold(step, mean, square, change)),
+                .for_each(|(change, (mean, square))| self.fold_widely(step, mean, square, change)),
         }
+    }
+
+    /// The same arithmetic, compiled for the widest vectors: no operation is fused with another, so that bits are those
+    /// of any other instruction set.
+    fn fold_widely(&self, step: u64, mean: &mut [f32], square: &mut [f32], change: &mut [f32]) {
+        Isa::best().compute(Fold { optimizer: self, step, mean, square, change });
     }
 
     /// What a synapse's change goes through on its way into the weight. Two steps, so that what a moment has gone
@@ -146,6 +154,7 @@ impl Optimizer {
 
     /// The arithmetic of [`Optimizer::update`] for some weights, one like the other. Moments that are not kept are not
     /// looked at.
+    #[inline(always)]
     fn fold<N: Number>(&self, step: u64, mean: &mut [N], square: &mut [N], change: &mut [N]) {
         match *self {
             Optimizer::Sgd { rate, momentum: 0.0 } => {
@@ -173,5 +182,21 @@ impl Optimizer {
                 }
             }
         }
+    }
+}
+
+/// [`Optimizer::fold`] of some weights.
+struct Fold<'a> {
+    optimizer: &'a Optimizer,
+    step: u64,
+    mean: &'a mut [f32],
+    square: &'a mut [f32],
+    change: &'a mut [f32],
+}
+
+impl Kernel for Fold<'_> {
+    #[inline(always)]
+    unsafe fn compute<X: Vector>(self) {
+        self.optimizer.fold(self.step, self.mean, self.square, self.change);
     }
 }

@@ -78,7 +78,7 @@ fn flags_choose_the_ways_of_a_run_and_of_its_readings() {
 }
 
 #[test]
-fn a_unit_with_one_afferent_is_driven_and_fires_in_one_beat() {
+fn what_one_projection_brings_is_used_in_the_same_beat() {
     let bench = bench();
     let experiment = Experiment::load(&bench.path("circuit.ron"), &[]).unwrap_or_else(|error| panic!("{error}"));
     let network = experiment.network();
@@ -90,7 +90,12 @@ fn a_unit_with_one_afferent_is_driven_and_fires_in_one_beat() {
         let afferent = network.afferents(unit).next().unwrap();
         [Step::Drive(afferent, view, Sum::Replace), Step::Fire(unit, view)]
     };
-    let expected: Vec<[Step; 2]> = View::BOTH.into_iter().flat_map(|view| [of("v1", view), of("v2", view)]).collect();
+    let mut expected: Vec<[Step; 2]> =
+        View::BOTH.into_iter().flat_map(|view| [of("v1", view), of("v2", view)]).collect();
+    // The error of v1 comes from two units, that of v2 from one.
+    let v2 = network.find("v2").unwrap();
+    let feedback = network.feedback_ids().find(|&id| network.answer(id).to == v2).unwrap();
+    expected.push([Step::Carry(feedback, View::Current, Sum::Replace), Step::Gate(v2, View::Current)]);
     assert_eq!(double, expected);
 
     let mut simulation = experiment.simulation(Isa::best());

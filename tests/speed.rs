@@ -83,11 +83,10 @@ fn each_step_of_the_plan_is_timed_and_all_work_is_some_steps_work() {
     let shares: f64 = beats.iter().map(|beat| beat["share"].as_f64().unwrap()).sum();
     assert!((shares - 1.0).abs() < 1e-9, "{shares}");
     let density = |verb, subject| find(beats, verb, subject)["event_density"].as_f64().unwrap();
-    assert!((0.0..=1.0 / 16.0).contains(&density("gate", "v1")), "one of 16 wins");
-    assert_eq!(density("gate", "v1"), density("learn", "retina->v1"));
+    assert!((0.0..=1.0 / 16.0).contains(&density("learn", "retina->v1")), "one of 16 wins");
     assert_eq!(density("gate", "h2"), density("carry", "h2->v2"));
     assert!(find(beats, "drive", "v1->v2")["event_density"].is_null(), "activity is no packet");
-    assert!(find(beats, "gate", "v1")["effective_gflop_per_s"].is_null(), "a gate multiplies nothing");
+    assert!(find(beats, "gate", "h2")["effective_gflop_per_s"].is_null(), "a gate multiplies nothing");
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub(crate) struct Afferents {
     pub(crate) plain: Vec<u32>,
 }
 
+/// Afferents whose weights are brought from plain order to another, or back, at a time: 32 KB of a panel.
+pub(crate) const STRETCH: usize = 256;
+
 /// Floats from a plain weight to those beside it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Steps {
@@ -140,6 +143,17 @@ impl Afferents {
             }
         }
         afferents
+    }
+
+    /// For each stretch of [`STRETCH`] afferents from `first` to `last`, its members by the places of their plain weights.
+    /// Channels of a pixel are neighbours in the list, and pages apart in plain order: whoever follows the list there
+    /// touches a cache line for every weight, where lines share few sets of the cache.
+    pub(crate) fn by_place(&self, first: usize, last: usize) -> impl Iterator<Item = u32> {
+        self.plain[first..last].chunks(STRETCH).flat_map(|stretch| {
+            let mut members: Vec<u32> = (0..stretch.len() as u32).collect();
+            members.sort_by_key(|&member| stretch[member as usize]);
+            members
+        })
     }
 
     /// Appends another list.

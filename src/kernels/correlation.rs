@@ -20,7 +20,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use self::tile::Strips;
-use super::afferents::{Afferents, Steps};
+use super::afferents::{Afferents, STRETCH, Steps};
 use super::isa::Isa;
 use super::layout::{LANES, Layout};
 use super::packet::{PacketLayout, Packets};
@@ -38,9 +38,6 @@ const STRIP: usize = 128;
 /// Afferents of one task at most: their partial change fills 128 KB of the L2 cache.
 const RANGE: usize = 1024;
 
-/// Afferents whose changes are brought into plain order at a time: 32 KB.
-const SETTLED: usize = 256;
-
 /// Tasks that a batch should be cut into, so that a few threads share it evenly.
 const TASKS: usize = 16;
 
@@ -52,6 +49,8 @@ pub struct Correlation {
     /// Side of the windows of the packets.
     window: usize,
     afferents: Afferents,
+    /// The members of each stretch of a range of afferents by the places of their plain weights.
+    by_place: Vec<u32>,
     rows: usize,
     columns: usize,
     /// Floats into a sample at which the first corner stands, and from corner to corner.
@@ -92,11 +91,16 @@ impl Correlation {
         assert_eq!(error.lanes, LANES, "a correlation reads whole vectors of errors");
         let (rows, columns) = (error.shape.height, error.shape.width);
         let ranges = afferents.len().div_ceil(RANGE);
+        let range = afferents.len().div_ceil(ranges);
+        let starts = (0..afferents.len()).step_by(range);
+        let by_place =
+            starts.flat_map(|first| afferents.by_place(first, afferents.len().min(first + range)).collect::<Vec<_>>());
         Correlation {
             input,
             error,
             window: 1,
-            range: afferents.len().div_ceil(ranges),
+            range,
+            by_place: by_place.collect(),
             afferents,
             rows,
             columns,
@@ -194,23 +198,22 @@ impl Correlation {
         change.par_chunks_mut(LANES * fan).enumerate().for_each(|(block, change)| {
             let lane = block * LANES % PANEL;
             let totals = scratch[block * LANES / PANEL * stride..].chunks(chunks * partial);
-            for (plain, totals) in self.afferents.plain.chunks(self.range).zip(totals) {
-                add_transposed(plain, &totals[lane..], change, fan);
+            let ranges = self.afferents.plain.chunks(self.range).zip(self.by_place.chunks(self.range));
+            for ((plain, by_place), totals) in ranges.zip(totals) {
+                add_transposed(plain, by_place, &totals[lane..], change, fan);
             }
         });
     }
 }
 
 /// Adds changes that lie `[afferent][channel of the panel]` to rows of `fan` weights, one row a channel. It goes over
-/// the rows for a few hundred afferents at a time: these stay in the L1 cache, and so do the weights of a row that they
-/// belong to, because afferents that follow each other are neighbours in plain order too. (Row by row for each
-/// afferent, the rows of a dense map of 8192 inputs, 32 KB apart, evict each other: 3 ms more.)
-fn add_transposed(plain: &[u32], totals: &[f32], change: &mut [f32], fan: usize) {
-    for (plain, totals) in plain.chunks(SETTLED).zip(totals.chunks(SETTLED * PANEL)) {
+/// the rows for a stretch of afferents at a time, whose changes stay in the L1 cache, by the places of their weights.
+fn add_transposed(plain: &[u32], by_place: &[u32], totals: &[f32], change: &mut [f32], fan: usize) {
+    let stretches = plain.chunks(STRETCH).zip(by_place.chunks(STRETCH));
+    for ((plain, by_place), totals) in stretches.zip(totals.chunks(STRETCH * PANEL)) {
         for (channel, change) in change.chunks_exact_mut(fan).enumerate() {
-            let totals = totals[channel..].iter().step_by(PANEL);
-            for (&plain, total) in plain.iter().zip(totals) {
-                change[plain as usize] += total;
+            for &member in by_place {
+                change[plain[member as usize] as usize] += totals[member as usize * PANEL + channel];
             }
         }
     }

@@ -30,7 +30,7 @@ pub use events::EventCarry;
 use rayon::prelude::*;
 
 use self::tile::Strips;
-use super::afferents::{Afferents, Steps};
+use super::afferents::{Afferents, STRETCH, Steps};
 use super::flow::{Flow, Input, Outcome, Sum};
 use super::isa::Isa;
 use super::layout::{LANES, Layout};
@@ -65,6 +65,8 @@ pub struct Product {
     window: usize,
     output: Layout,
     afferents: Afferents,
+    /// The members of each stretch of a pass's afferents by the places of their plain weights.
+    by_place: Vec<u32>,
     passes: Vec<Pass>,
     /// Afferents of all passes together, those that share a list counted once for each pass: rows of a weight panel.
     rows: usize,
@@ -212,6 +214,7 @@ impl Product {
             window: 1,
             output,
             afferents: Afferents::default(),
+            by_place: Vec::new(),
             passes: Vec::new(),
             rows: 0,
             biases: output.shape.channels,
@@ -254,6 +257,11 @@ impl Product {
 
     /// The same where passes near to each other read `footprint` floats of a sample.
     fn settle_for(mut self, footprint: usize) -> Product {
+        self.by_place = vec![0; self.afferents.len()];
+        for pass in &self.passes {
+            let members = self.afferents.by_place(pass.first, pass.last);
+            self.by_place[pass.first..pass.last].iter_mut().zip(members).for_each(|(to, member)| *to = member);
+        }
         self.task = (TASK / footprint.max(1)).clamp(1, 64).next_multiple_of(self.multiple);
         self
     }
@@ -292,18 +300,58 @@ impl Product {
             return;
         }
         let used = width.min(self.output.shape.channels - panel * PANEL);
-        let mut rows = packed.chunks_exact_mut(width);
-        for pass in passes {
-            for (&plain, row) in self.afferents.plain[pass.first..pass.last].iter().zip(&mut rows) {
-                let start = panel * PANEL * self.plain_step + plain as usize + pass.plain;
-                if self.plain_step == 1 {
-                    row[..used].copy_from_slice(&weights[start..start + used]);
-                } else {
-                    for (lane, weight) in row[..used].iter_mut().enumerate() {
-                        *weight = weights[start + lane * self.plain_step];
+        let mut rest = packed;
+        let mut passes = passes;
+        while let [pass, ..] = passes {
+            let beside = |(index, other): &(usize, &Pass)| {
+                (other.first, other.last, other.plain) == (pass.first, pass.last, pass.plain + index)
+            };
+            let run = passes.iter().enumerate().take(LANES).take_while(beside).count();
+            let rows;
+            (rows, rest) = rest.split_at_mut(run * (pass.last - pass.first) * width);
+            let weights = &weights[panel * PANEL * self.plain_step + pass.plain..];
+            if run > 1 {
+                self.pack_run(weights, pass, run, (used, width), rows);
+            } else {
+                self.pack_pass(weights, pass, (used, width), rows);
+            }
+            passes = &passes[run..];
+        }
+    }
+
+    /// Packs the rows of one pass, `used` of `width` channels: by the places of the plain weights, so that a cache line
+    /// of these is read once, while the rows of a stretch stay in the L1 cache.
+    fn pack_pass(&self, weights: &[f32], pass: &Pass, (used, width): (usize, usize), packed: &mut [f32]) {
+        let plain = self.afferents.plain[pass.first..pass.last].chunks(STRETCH);
+        let by_place = self.by_place[pass.first..pass.last].chunks(STRETCH);
+        for ((plain, by_place), rows) in plain.zip(by_place).zip(packed.chunks_mut(STRETCH * width)) {
+            if self.plain_step == 1 {
+                for (&plain, row) in plain.iter().zip(rows.chunks_exact_mut(width)) {
+                    row[..used].copy_from_slice(&weights[plain as usize..][..used]);
+                }
+            } else {
+                for lane in 0..used {
+                    let weights = &weights[lane * self.plain_step..];
+                    for &member in by_place {
+                        rows[member as usize * width + lane] = weights[plain[member as usize] as usize];
                     }
                 }
-                row[used..].fill(0.0);
+            }
+            rows.chunks_exact_mut(width).for_each(|row| row[used..].fill(0.0));
+        }
+    }
+
+    /// Packs the rows of up to sixteen passes whose plain weights lie side by side, row by row for all of them.
+    fn pack_run(&self, weights: &[f32], first: &Pass, run: usize, (used, width): (usize, usize), packed: &mut [f32]) {
+        let afferents = first.last - first.first;
+        let mut row = [[0.0; PANEL]; LANES];
+        for (index, &plain) in self.afferents.plain[first.first..first.last].iter().enumerate() {
+            for lane in 0..used {
+                let weights = &weights[lane * self.plain_step + plain as usize..][..run];
+                row.iter_mut().zip(weights).for_each(|(row, weight)| row[lane] = *weight);
+            }
+            for (pass, row) in row.iter().enumerate().take(run) {
+                packed[(pass * afferents + index) * width..][..width].copy_from_slice(&row[..width]);
             }
         }
     }

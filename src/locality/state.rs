@@ -14,6 +14,9 @@ use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
 use crate::optimizer::Optimizer;
 use crate::rng::Stream;
 
+/// Weights of one task.
+const TASK: usize = 16 * 1024;
+
 /// Everything that changes while a network runs and learns, for batches of up to a fixed number of samples.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -339,7 +342,7 @@ impl State {
         let synapse =
             Synapse { pre: Signal::new(Packets::of_values(pre.layout, activity)), error: Signal::new(packets) };
         if sum == Sum::Replace {
-            plasticity.change.fill(0.0);
+            plasticity.change.par_chunks_mut(TASK).for_each(|change| change.fill(0.0));
         }
         let (change, bias) = plasticity.change.split_at_mut(synapses.weights.synapses().len());
         let mut change =
@@ -433,8 +436,6 @@ fn import(layout: Layout, plain: &[f32], samples: &mut [f32], count: usize) {
 }
 
 fn subtract(weights: &mut [f32], update: &[f32]) {
-    /// Weights of one task.
-    const TASK: usize = 16 * 1024;
     let tasks = weights.par_chunks_mut(TASK).zip(update.par_chunks(TASK));
     tasks.for_each(|(weights, update)| weights.iter_mut().zip(update).for_each(|(weight, &update)| *weight -= update));
 }
