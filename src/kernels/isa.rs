@@ -60,7 +60,7 @@ impl Isa {
 
     /// The widest that this processor has.
     pub fn best() -> Isa {
-        Isa::available().pop().unwrap_or(Isa::SCALAR)
+        Kind::ALL.iter().rev().copied().find(|kind| kind.is_here()).map_or(Isa::SCALAR, Isa)
     }
 
     /// The one called `name`, if this processor has it.
