@@ -1,0 +1,232 @@
+//! Gating: from errors at an activity to packets at the drive, of a whole batch or of the rows that a map has just
+//! computed.
+
+use super::super::isa::Isa;
+use super::super::layout::{LANES, Layout};
+use super::super::packet::PacketLayout;
+use super::super::simd::{Kernel, Vector};
+use super::super::tasks::{self, Batch};
+use super::{Pool, Transfer, check_pool, transfer, winners_of};
+use crate::shape::Shape;
+
+/// Turns a batch of errors at the activity of a population into packets at its drive: error x gain, sent to the
+/// winner of each window of a max pool or spread over each window of a mean pool. The gain is computed from the
+/// activity alone.
+///
+/// Places that no window covers get zero; the packet's halo is left alone.
+pub fn gate(isa: Isa, error: &[f32], error_layout: Layout, gating: Gating<'_>) {
+    let samples = error.len() / error_layout.sample();
+    assert_eq!(error.len(), samples * error_layout.sample(), "error of {samples} samples");
+    gating.check(error_layout, samples);
+    tasks::for_each(Gate { error, error_layout, gating }, 1, &|gate| isa.compute(gate));
+}
+
+/// The same within one task.
+pub(in super::super) fn gate_here(isa: Isa, error: &[f32], error_layout: Layout, gating: Gating<'_>) {
+    isa.compute(Gate { error, error_layout, gating });
+}
+
+/// A population whose activity gates errors, over a batch, and the packets that they become.
+pub struct Gating<'a> {
+    /// Its pool and transfer function.
+    pub pool: Pool,
+    /// See [`Gating::pool`].
+    pub transfer: Transfer,
+    /// Its activity, and how it lies.
+    pub activity: &'a [f32],
+    /// See [`Gating::activity`].
+    pub layout: Layout,
+    /// The winners that [`fire`](fn@super::fire) left; empty where its pool has none.
+    pub winners: &'a [u8],
+    /// What multiplies the errors.
+    pub scale: f32,
+    /// How the packets lie.
+    pub packet_layout: PacketLayout,
+    /// See [`Packets`](super::super::Packets).
+    pub packets: &'a mut [f32],
+    /// See [`Packets`](super::super::Packets).
+    pub packet_winners: &'a mut [u8],
+    /// See [`Packets`](super::super::Packets).
+    pub events: &'a mut [u32],
+}
+
+impl<'a> Gating<'a> {
+    /// Refuses slices that do not belong to `samples` samples with errors like `error`.
+    pub(in super::super) fn check(&self, error: Layout, samples: usize) {
+        check_pool(self.pool, self.packet_layout.drive, self.layout);
+        assert_eq!(self.layout.shape, error.shape, "an error stands at an activity");
+        assert_eq!(self.activity.len(), samples * self.layout.sample(), "activity of {samples} samples");
+        assert_eq!(self.events.len(), samples, "events of {samples} samples");
+        let (values, winners) = (self.packet_layout.values().sample(), self.packet_layout.winners());
+        assert_eq!(self.packets.len(), samples * values, "packets of {samples} samples");
+        assert_eq!(self.packet_winners.len(), samples * winners, "winners of {samples} packets");
+        let window = self.packet_layout.window;
+        assert!(window == 1 || self.pool == Pool::Max(window), "only a max pool's packets are pooled");
+        assert_eq!(self.winners.len(), samples * self.window(), "winners of {samples} samples");
+    }
+
+    /// Winners of one sample.
+    fn window(&self) -> usize {
+        winners_of(self.pool, self.layout)
+    }
+
+    /// The first `samples` and the others.
+    pub(in super::super) fn split_at(self, samples: usize) -> (Gating<'a>, Gating<'a>) {
+        let window = self.window();
+        let Gating { pool, transfer, layout, scale, packet_layout, .. } = self;
+        let (activity, other_activity) = self.activity.split_at(samples * layout.sample());
+        let (winners, other_winners) = self.winners.split_at(samples * window);
+        let (packets, other_packets) = self.packets.split_at_mut(samples * packet_layout.values().sample());
+        let (won, other_won) = self.packet_winners.split_at_mut(samples * packet_layout.winners());
+        let (events, other_events) = self.events.split_at_mut(samples);
+        let of = |activity, winners, packets, packet_winners, events| Gating {
+            pool,
+            transfer,
+            activity,
+            layout,
+            winners,
+            scale,
+            packet_layout,
+            packets,
+            packet_winners,
+            events,
+        };
+        (
+            of(activity, winners, packets, won, events),
+            of(other_activity, other_winners, other_packets, other_won, other_events),
+        )
+    }
+
+    /// Begins to count the events of all samples.
+    pub(in super::super) fn begin(&mut self) {
+        self.events.fill(0);
+    }
+
+    /// Gates `rows` rows of one block's error from row `top` on.
+    ///
+    /// # Safety
+    /// The processor has the instruction set of `X`; the rows lie at `error`, `line` floats apart.
+    #[inline(always)]
+    pub(in super::super) unsafe fn rows<X: Vector>(
+        &mut self,
+        sample: usize,
+        block: usize,
+        top: usize,
+        rows: usize,
+        error: *const f32,
+        line: usize,
+    ) {
+        let (here, to) = (self.layout, self.packet_layout.values());
+        let pooled = self.packet_layout.window > 1;
+        let size = if pooled { 1 } else { self.pool.size() };
+        let Shape { height, width, .. } = here.shape;
+        let window = self.window();
+        let activity = &self.activity[sample * here.sample()..(sample + 1) * here.sample()];
+        let packet = &mut self.packets[sample * to.sample()..(sample + 1) * to.sample()];
+        let mut events = 0;
+        for row in top..top + rows {
+            let activity = activity[here.offset(block * LANES, row, 0)..].as_ptr();
+            let winners = sample * window + (block * height + row) * width * LANES;
+            let winners = if self.winners.is_empty() { &[][..] } else { &self.winners[winners..][..width * LANES] };
+            let first = to.offset(block * LANES, row * size, 0);
+            for column in 0..width {
+                // SAFETY: the caller vouches for the instruction set and the error; columns and windows of this row lie
+                // within the sample's activity and packet, and winners have one vector of bytes for each.
+                unsafe {
+                    let activity = X::load(activity.add(column * LANES));
+                    let error = X::load(error.add((row - top) * line + column * LANES)).mul(X::splat(self.scale));
+                    let gated = transfer::gate(self.transfer, activity, error);
+                    let packet = packet.as_mut_ptr().add(first + column * size * LANES);
+                    let winner = winners.as_ptr().wrapping_add(column * LANES);
+                    events += match self.pool {
+                        Pool::Max(2) if !pooled => send(2, gated, winner, packet, to.row()),
+                        Pool::Max(size) if !pooled => send(size, gated, winner, packet, to.row()),
+                        Pool::Mean(size) => spread(size, gated, packet, to.row()),
+                        Pool::None | Pool::Max(_) => {
+                            gated.store(packet);
+                            gated.nonzeros()
+                        }
+                    };
+                }
+            }
+            if pooled {
+                let first = sample * self.packet_layout.winners() + (block * height + row) * width * LANES;
+                self.packet_winners[first..first + width * LANES].copy_from_slice(winners);
+            }
+            // What no window covers: columns to the right of the last one, rows below.
+            let last = if row + 1 == height { to.shape.height } else { (row + 1) * size };
+            for row in row * size..last {
+                let covered = if row < height * size { width * size } else { 0 };
+                let first = to.offset(block * LANES, row, covered);
+                packet[first..first + (to.shape.width - covered) * LANES].fill(0.0);
+            }
+        }
+        self.events[sample] += events;
+    }
+}
+
+/// Errors of a batch that are there already.
+struct Gate<'a> {
+    error: &'a [f32],
+    error_layout: Layout,
+    gating: Gating<'a>,
+}
+
+impl Batch for Gate<'_> {
+    fn samples(&self) -> usize {
+        self.error.len() / self.error_layout.sample()
+    }
+
+    fn split_at(self, samples: usize) -> (Self, Self) {
+        let (error, others) = self.error.split_at(samples * self.error_layout.sample());
+        let (gating, rest) = self.gating.split_at(samples);
+        let error_layout = self.error_layout;
+        (Gate { error, error_layout, gating }, Gate { error: others, error_layout, gating: rest })
+    }
+}
+
+impl Kernel for Gate<'_> {
+    #[inline(always)]
+    unsafe fn compute<X: Vector>(mut self) {
+        let layout = self.error_layout;
+        self.gating.begin();
+        for sample in 0..self.samples() {
+            for block in 0..layout.blocks() {
+                let error = &self.error[sample * layout.sample() + layout.offset(block * LANES, 0, 0)..];
+                // SAFETY: the caller vouches for the instruction set; the block's rows lie within the sample.
+                unsafe { self.gating.rows::<X>(sample, block, 0, layout.shape.height, error.as_ptr(), layout.row()) };
+            }
+        }
+    }
+}
+
+/// Sends a value to the winner of its window, zero to the others; counts what is not zero.
+#[inline(always)]
+unsafe fn send<X: Vector>(size: usize, value: X, winners: *const u8, packet: *mut f32, packet_row: usize) -> u32 {
+    // SAFETY: the caller vouches for the instruction set, the winners and the window.
+    unsafe {
+        let winner = X::load_bytes(winners);
+        for y in 0..size {
+            for x in 0..size {
+                let here = winner.equal(X::splat((y * size + x) as f32));
+                value.select(here, X::splat(0.0)).store(packet.add(y * packet_row + x * LANES));
+            }
+        }
+        value.nonzeros()
+    }
+}
+
+/// Spreads a value evenly over its window; counts what is not zero.
+#[inline(always)]
+unsafe fn spread<X: Vector>(size: usize, value: X, packet: *mut f32, packet_row: usize) -> u32 {
+    // SAFETY: the caller vouches for the instruction set and the window.
+    unsafe {
+        let share = value.mul(X::splat(1.0 / (size * size) as f32));
+        for y in 0..size {
+            for x in 0..size {
+                share.store(packet.add(y * packet_row + x * LANES));
+            }
+        }
+        share.nonzeros() * (size * size) as u32
+    }
+}
