@@ -4,19 +4,15 @@
 //! each multiply-add, whether or not anybody computes them. Before a way is timed, it is compared with the direct one
 //! (which `kernels` compares with a plain loop).
 
-#[allow(dead_code)]
-#[path = "../tests/kernels/oracle.rs"]
-mod oracle;
-
 use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use oracle::{lay, values};
 use synlocal::kernels::{
     Buffer, Correlation, EventCarry, EventCorrelation, Input, Isa, Layout, Outcome, PacketLayout, Packets, Product,
     Sum, Winograd,
 };
+use synlocal::rng::Stream;
 use synlocal::shape::Shape;
 
 const SAMPLES: usize = 250;
@@ -46,7 +42,7 @@ fn layers() -> Vec<Layer> {
 
 impl Layer {
     fn activity(&self) -> Buffer {
-        lay(self.input, &values("activity", self.input.shape.len() * SAMPLES), 0.0)
+        lay(self.input, &values("activity", self.input.shape.len() * SAMPLES))
     }
 
     /// Operations of a batch.
@@ -76,7 +72,7 @@ impl Errors {
         let winners = values("winners", layout.winners() * SAMPLES);
         Errors {
             layout,
-            values: lay(lying, &plain, 0.0),
+            values: lay(lying, &plain),
             winners: winners.iter().map(|value| (0.5 * (value + 1.0) * members) as u8).collect(),
             events: plain.chunks(lying.shape.len()).map(|s| s.iter().filter(|v| **v != 0.0).count() as u32).collect(),
         }
@@ -85,6 +81,20 @@ impl Errors {
     fn packets(&self) -> Packets<'_> {
         Packets { layout: self.layout, values: &self.values, winners: &self.winners, events: &self.events }
     }
+}
+
+/// Uniform values on [-1, 1), the same for the same name.
+fn values(name: &str, len: usize) -> Vec<f32> {
+    let mut rng = Stream::new(7).named(name).rng();
+    (0..len).map(|_| rng.between(-1.0, 1.0)).collect()
+}
+
+/// A batch as it lies in memory.
+fn lay(layout: Layout, plain: &[f32]) -> Buffer {
+    let mut batch = Buffer::zeros(plain.len() / layout.shape.len() * layout.sample());
+    let samples = batch.chunks_exact_mut(layout.sample()).zip(plain.chunks_exact(layout.shape.len()));
+    samples.for_each(|(sample, plain)| layout.import(plain, sample));
+    batch
 }
 
 fn isa() -> Isa {
