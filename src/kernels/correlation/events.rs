@@ -53,6 +53,9 @@ const BLOCKS: usize = 2;
 /// Floats of activity of a tile: 40 KB, most of a L1 cache.
 const TILE: usize = 10 * 1024;
 
+/// Whole numbers up to here are exact as f32s, as which distances within a tile travel to their lists.
+const EXACT: usize = 1 << 24;
+
 /// The correlation of a population's activity with sparse errors of one that it drives by a 3x3 convolution.
 #[derive(Debug, Clone)]
 pub struct EventCorrelation {
@@ -83,7 +86,8 @@ impl EventCorrelation {
         let blocks = BLOCKS.min(input.blocks());
         let floats = |rows: usize| ((rows * error.window - 1) * stride + SIDE) * input.row() * blocks;
         let rows = (1..=values.height).rev().find(|&rows| floats(rows) <= TILE).unwrap_or(1);
-        let samples = if rows == values.height { (TILE / (input.plane() * blocks)).max(1) } else { 1 };
+        let fitting = (TILE / (input.plane() * blocks)).min(EXACT / input.sample());
+        let samples = if rows == values.height { fitting.max(1) } else { 1 };
         let corner = (input.halo - pad) * (input.row() + input.lanes);
         EventCorrelation { input, error, stride, corner, samples, rows }
     }
@@ -293,7 +297,6 @@ impl Lists<'_> {
             let (mut values, mut whither) = ([zero; LANES], [zero; LANES]);
             for (index, (&place, &window)) in places.iter().zip(windows).enumerate() {
                 values[index] = X::load(self.packets.values.as_ptr().add(place));
-                // Whole numbers below 2^24, which f32s hold exactly.
                 whither[index] = X::splat(window as f32);
                 if side > 1 {
                     let member = X::load_bytes(self.packets.winners.as_ptr().add(place));
