@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use synlocal::kernels::Isa;
 use synlocal::loss::{ContrastiveHinge, Embeddings, Errors, Loss, Negatives, Workspace};
 use synlocal::optimizer::Optimizer;
 use synlocal::rng::Stream;
@@ -61,11 +62,12 @@ fn compare(criterion: &mut Criterion) {
 fn apply(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("apply");
     group.sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(1));
+    let isa = Isa::from_environment().expect("SYNLOCAL_ISA names an instruction set of this processor");
     let optimizer = Optimizer::adam(1e-4);
     let mut moments = optimizer.moments(WEIGHTS);
     let mut change = values("change", WEIGHTS);
     let asked = change.clone();
-    optimizer.update(1, &mut moments, &mut change);
+    optimizer.update(isa, 1, &mut moments, &mut change);
     for (&update, &asked) in change.iter().zip(&asked) {
         // Adam's first update is the rate with the change's sign, but for epsilon.
         let expected = 1e-4 * f64::from(asked) / (f64::from(asked).abs() + 1e-8);
@@ -77,7 +79,7 @@ fn apply(criterion: &mut Criterion) {
         bencher.iter(|| {
             step += 1;
             change.copy_from_slice(&asked);
-            optimizer.update(step, &mut moments, &mut change);
+            optimizer.update(isa, step, &mut moments, &mut change);
         });
     });
 }

@@ -234,7 +234,7 @@ pub fn read_out(
             }
             classifier.learn(&rows[..samples.len() * row], &labels[..samples.len()]);
             updates += 1;
-            optimizer.update(updates, &mut moments, &mut classifier.change);
+            optimizer.update(classifier.isa, updates, &mut moments, &mut classifier.change);
             classifier.weights.iter_mut().zip(&classifier.change).for_each(|(weight, update)| *weight -= update);
         }
         progress(epoch + 1)?;

@@ -118,25 +118,24 @@ impl Optimizer {
     ///
     /// # Panics
     /// If `moments` were made by another kind of optimiser.
-    pub fn update(&self, step: u64, moments: &mut Moments, change: &mut [f32]) {
+    pub fn update(&self, isa: Isa, step: u64, moments: &mut Moments, change: &mut [f32]) {
         let (kept, names) = (moments.0.as_mut_slice(), self.moment_names());
         assert_eq!(kept.len(), names.len(), "moments of another optimiser: this one keeps {names:?}");
         let change = change.par_chunks_mut(CHUNK);
         match kept {
-            [] => change.for_each(|change| self.fold_widely(step, &mut [], &mut [], change)),
+            [] => change.for_each(|change| self.fold_on(isa, step, &mut [], &mut [], change)),
             [mean] => change
                 .zip(mean.par_chunks_mut(CHUNK))
-                .for_each(|(change, mean)| self.fold_widely(step, mean, &mut [], change)),
+                .for_each(|(change, mean)| self.fold_on(isa, step, mean, &mut [], change)),
             [mean, square, ..] => change
                 .zip(mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK)))
-                .for_each(|(change, (mean, square))| self.fold_widely(step, mean, square, change)),
+                .for_each(|(change, (mean, square))| self.fold_on(isa, step, mean, square, change)),
         }
     }
 
-    /// The same arithmetic, compiled for the widest vectors: no operation is fused with another, so that bits are those
-    /// of any other instruction set.
-    fn fold_widely(&self, step: u64, mean: &mut [f32], square: &mut [f32], change: &mut [f32]) {
-        Isa::best().compute(Fold { optimizer: self, step, mean, square, change });
+    /// The same, compiled for an instruction set: no operation is fused with another, so that all give the same bits.
+    fn fold_on(&self, isa: Isa, step: u64, mean: &mut [f32], square: &mut [f32], change: &mut [f32]) {
+        isa.compute(Fold { optimizer: self, step, mean, square, change });
     }
 
     /// What a synapse's change goes through on its way into the weight. Two steps, so that what a moment has gone

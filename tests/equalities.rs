@@ -393,3 +393,25 @@ fn assert_steps_are_slopes(simulation: &Simulation, image: usize) {
         assert!(errors[3] < 1e-2 && errors[6] < 5e-2, "{name}: relative errors {errors:.4?}");
     }
 }
+
+#[test]
+fn an_update_has_the_same_bits_on_every_instruction_set() {
+    let mut rng = Stream::new(11).rng();
+    let changes: Vec<Vec<f32>> = (0..3).map(|_| (0..1003).map(|_| rng.between(-2.0, 2.0)).collect()).collect();
+    for optimizer in [SGD, Optimizer::Sgd { rate: 0.02, momentum: 0.9 }, Optimizer::adam(1e-3)] {
+        let updates = |isa| {
+            let mut moments = optimizer.moments(1003);
+            let mut bits = Vec::new();
+            for (step, change) in changes.iter().enumerate() {
+                let mut update = change.clone();
+                optimizer.update(isa, step as u64 + 1, &mut moments, &mut update);
+                bits.extend(update.iter().map(|value| value.to_bits()));
+            }
+            bits
+        };
+        let plain = updates(Isa::SCALAR);
+        for isa in Isa::available() {
+            assert!(updates(isa) == plain, "{optimizer:?} on {isa}");
+        }
+    }
+}

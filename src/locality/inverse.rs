@@ -225,7 +225,7 @@ impl State {
         let synapses = &mut self.feedback[feedback.0];
         let (Some(inverse), Some(weights)) = (&mut synapses.inverse, &mut synapses.weights) else { return };
         inverse.updates += 1;
-        optimizer.update(inverse.updates, &mut inverse.moments, &mut inverse.change);
+        optimizer.update(self.isa, inverse.updates, &mut inverse.moments, &mut inverse.change);
         weights.values.iter_mut().zip(&inverse.change).for_each(|(weight, &update)| *weight -= update);
         synapses.pathway.pack(weights.synapses(), &mut synapses.packed);
     }

@@ -358,7 +358,7 @@ impl State {
         let synapses = &mut self.forward[projection.0];
         let Some(plasticity) = &mut synapses.plasticity else { return };
         plasticity.updates += 1;
-        optimizer.update(plasticity.updates, &mut plasticity.moments, &mut plasticity.change);
+        optimizer.update(self.isa, plasticity.updates, &mut plasticity.moments, &mut plasticity.change);
         let update = &plasticity.change;
         subtract(&mut synapses.weights.values, update);
         synapses.pathway.pack(synapses.weights.synapses(), &mut synapses.packed);
