@@ -225,6 +225,7 @@ pub fn sum_over_positions(isa: Isa, packets: Packets<'_>, change: &mut [f32]) {
     // Where in its window an error belongs does not matter here.
     let layout = packets.layout.values();
     packets.check(packets.layout);
+    assert_eq!(layout.lanes, LANES, "errors are whole vectors");
     assert_eq!(change.len(), layout.shape.channels, "one bias a channel");
     change.par_chunks_mut(LANES).enumerate().for_each(|(block, change)| {
         let (rows, columns) = (0..layout.shape.height, 0..layout.shape.width);

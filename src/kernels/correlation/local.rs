@@ -135,6 +135,7 @@ impl LocalCorrelation {
 pub fn sum_over_samples(isa: Isa, packets: Packets<'_>, change: &mut [f32]) {
     let layout = packets.layout.drive;
     packets.check(PacketLayout::whole(layout));
+    assert_eq!(layout.lanes, LANES, "errors are whole vectors");
     assert_eq!(change.len(), layout.shape.len(), "one bias a value");
     change.par_chunks_mut(layout.shape.channels).enumerate().for_each(|(position, change)| {
         let (row, column) = (position / layout.shape.width, position % layout.shape.width);
