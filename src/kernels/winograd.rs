@@ -33,11 +33,13 @@
 // In a register block the indices are the formula.
 #![allow(clippy::needless_range_loop)]
 
+mod ahead;
 mod gemm;
 mod transform;
 
 use rayon::prelude::*;
 
+use self::ahead::{Ahead, Soon};
 use self::gemm::Place;
 use super::flow::{Flow, Input, Outcome, Sum};
 use super::isa::Isa;
@@ -217,31 +219,23 @@ type Row = (usize, usize);
 impl Kernel for Groups<'_> {
     #[inline(always)]
     unsafe fn compute<X: Vector>(mut self) {
-        let map = self.map;
         if let Outcome::Gated(gating) = &mut self.flow.outcome {
             gating.begin();
         }
-        let mut group = [(0, 0); ROWS];
-        let mut count = 0;
         for sample in 0..self.flow.samples() {
             if self.flow.input.is_quiet(sample) {
                 // SAFETY: the caller vouches for the instruction set.
                 unsafe { self.rest::<X>(sample) };
-                continue;
-            }
-            for row in 0..map.rows {
-                group[count] = (sample, row);
-                count += 1;
-                if count == map.group {
-                    // SAFETY: as above.
-                    unsafe { self.group::<X>(&group[..count]) };
-                    count = 0;
-                }
             }
         }
-        if count > 0 {
+        let (mut group, mut next) = ([(0, 0); ROWS], [(0, 0); ROWS]);
+        let mut after = (0, 0);
+        let mut count = self.gather(&mut group, &mut after);
+        while count > 0 {
+            let following = self.gather(&mut next, &mut after);
             // SAFETY: as above.
-            unsafe { self.group::<X>(&group[..count]) };
+            unsafe { self.group::<X>(&group[..count], &next[..following]) };
+            (group, count) = (next, following);
         }
     }
 }
@@ -274,9 +268,24 @@ impl Groups<'_> {
         }
     }
 
-    /// All three stages for a group of rows of tiles.
+    /// The next group's rows from `after` on, which moves behind them; samples without events have none.
+    fn gather(&self, group: &mut [Row; ROWS], after: &mut Row) -> usize {
+        let mut count = 0;
+        while count < self.map.group && after.0 < self.flow.samples() {
+            if self.flow.input.is_quiet(after.0) {
+                *after = (after.0 + 1, 0);
+                continue;
+            }
+            group[count] = *after;
+            count += 1;
+            *after = if after.1 + 1 < self.map.rows { (after.0, after.1 + 1) } else { (after.0 + 1, 0) };
+        }
+        count
+    }
+
+    /// All three stages for a group of rows of tiles, while what the next one reads is fetched.
     #[inline(always)]
-    unsafe fn group<X: Vector>(&mut self, group: &[Row]) {
+    unsafe fn group<X: Vector>(&mut self, group: &[Row], next: &[Row]) {
         let map = self.map;
         let (tiles, padded) = (group.len() * map.columns, map.padded_tiles());
         let (v_step, slices) = (map.slice * LANES, map.slices());
@@ -299,8 +308,19 @@ impl Groups<'_> {
                         self.transform_row::<X>(row, first + block, strip, to, v_step, v_place);
                     }
                 }
+                let times = PLACES * tiles.div_ceil(BLOCK);
+                let last = slice + 1 == slices;
+                let (tiles_after, first_after) = if last { (next, 0) } else { (group, first + blocks) };
+                let mut soon = Soon {
+                    input: self.input_of(tiles_after, first_after, times * map.panels()),
+                    outcome: Ahead::none(map.output),
+                    activity: Ahead::none(map.output),
+                };
                 for panel in 0..map.panels() {
                     let width = 2.min(map.output.blocks() - 2 * panel) * LANES;
+                    if last {
+                        (soon.outcome, soon.activity) = self.outcome_of(group, panel, times);
+                    }
                     let sums = if slices > 1 { sums.add(panel * PLACES * m_place) } else { sums };
                     for place in 0..PLACES {
                         let weights = packed;
@@ -317,15 +337,15 @@ impl Groups<'_> {
                             continues: slice > 0,
                         };
                         if X::BLOCKS == 2 && width == PANEL {
-                            product.multiply::<X, 2>(tiles);
+                            product.multiply::<X, 2>(tiles, &mut soon);
                         } else {
-                            product.multiply::<X, 1>(tiles);
+                            product.multiply::<X, 1>(tiles, &mut soon);
                             if width == PANEL {
-                                product.beside().multiply::<X, 1>(tiles);
+                                product.beside().multiply::<X, 1>(tiles, &mut soon);
                             }
                         }
                     }
-                    if slice + 1 == slices {
+                    if last {
                         for block in 0..width / LANES {
                             for (index, &row) in group.iter().enumerate() {
                                 let sums = sums.add(index * map.columns * PANEL + block * LANES);
@@ -334,6 +354,43 @@ impl Groups<'_> {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// What rows of tiles read of a slice of channels from block `first` on, to be fetched in `times` parts.
+    fn input_of<'b>(&self, tiles: &'b [Row], first: usize, times: usize) -> Ahead<'b> {
+        let map = self.map;
+        let layout = map.input.values();
+        let values = match self.flow.input {
+            Input::Values(values) => values,
+            Input::Packets(packets) => packets.values,
+        };
+        let blocks = first..layout.blocks().min(first + map.slice);
+        // Of a tile's six rows of pixels those that no tile above it reads; a window's row of values stands for all of
+        // its pixels.
+        let rows = if map.input.window == 1 { (2 - map.pad, TILE) } else { (0, TILE.div_ceil(map.input.window)) };
+        Ahead::new((values.as_ptr(), layout), tiles, blocks, rows, times)
+    }
+
+    /// Where the outcome of rows of tiles goes for a panel, and the activity that gates it, each to be fetched in
+    /// `times` parts.
+    fn outcome_of<'b>(&self, tiles: &'b [Row], panel: usize, times: usize) -> (Ahead<'b>, Ahead<'b>) {
+        let output = self.map.output;
+        let blocks = 2 * panel..output.blocks().min(2 * panel + 2);
+        let ahead = |values: &[f32], layout, height| {
+            Ahead::new((values.as_ptr(), layout), tiles, blocks.clone(), (0, height), times)
+        };
+        match &self.flow.outcome {
+            Outcome::Sums(_, sums) => (ahead(sums, output, TILE), Ahead::none(output)),
+            Outcome::Fired(firing) => {
+                (ahead(firing.activity, firing.layout, TILE / firing.pool.size()), Ahead::none(output))
+            }
+            Outcome::Gated(gating) => {
+                let packets = gating.packet_layout.values();
+                // Packets of a mean pool, or of a max pool that are whole, have a window for each value.
+                let side = packets.shape.height.div_ceil(output.shape.height);
+                (ahead(gating.packets, packets, TILE * side), ahead(gating.activity, gating.layout, TILE))
             }
         }
     }

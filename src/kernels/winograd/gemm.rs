@@ -14,6 +14,7 @@
 use super::super::layout::LANES;
 use super::super::simd::Vector;
 use super::PANEL;
+use super::ahead::Soon;
 
 /// One place's product.
 pub(super) struct Place {
@@ -37,14 +38,16 @@ impl Place {
         Place { weights: self.weights.wrapping_add(LANES), sums: self.sums.wrapping_add(LANES), ..self }
     }
 
-    /// The sums of `tiles` tiles, rounded up to whole register blocks.
+    /// The sums of `tiles` tiles, rounded up to whole register blocks. Before each, a part of what will be read and
+    /// written soon is fetched.
     #[inline(always)]
-    pub(super) unsafe fn multiply<X: Vector, const V: usize>(&self, tiles: usize) {
+    pub(super) unsafe fn multiply<X: Vector, const V: usize>(&self, tiles: usize, soon: &mut Soon<'_>) {
         let (mut tile, mut part) = (0, 0);
         while tile < tiles {
             let ahead = self.next_weights.wrapping_add(part * self.channels * LANES);
             // SAFETY: the caller has room for whole register blocks of tiles.
             unsafe {
+                soon.fetch::<X>();
                 if X::TILES == 12 && tiles - tile > 4 {
                     self.block::<X, 12, V>(tile, ahead);
                     tile += 12;
