@@ -35,12 +35,14 @@
 
 mod ahead;
 mod gemm;
+mod pack;
 mod transform;
 
 use rayon::prelude::*;
 
 use self::ahead::{Ahead, Soon};
 use self::gemm::Place;
+use self::pack::Pack;
 use super::flow::{Flow, Input, Outcome, Sum};
 use super::isa::Isa;
 use super::layout::{LANES, Layout};
@@ -162,15 +164,14 @@ impl Winograd {
 
     /// Transforms plain weights into the order in which [`Winograd::run`] reads them: `[slice][panel][place][channel in]
     /// [channel of the panel]`.
-    pub fn pack(&self, weights: &[f32], packed: &mut [f32]) {
+    pub fn pack(&self, isa: Isa, weights: &[f32], packed: &mut [f32]) {
         assert_eq!(packed.len(), self.packed_len(), "packed weights");
         let width = self.output.blocks() * LANES;
         packed.par_chunks_mut(PLACES * self.slice * LANES * width).enumerate().for_each(|(index, packed)| {
             let first = index * self.slice * LANES;
             let channels = (self.slice * LANES).min(self.channels() - first);
             packed.par_chunks_mut(PLACES * channels * PANEL).enumerate().for_each(|(panel, packed)| {
-                // Few values, once an update: in plain Rust they are the same for every instruction set.
-                Isa::SCALAR.compute(Pack { map: self, weights, first, channels, panel, packed });
+                isa.compute(Pack { map: self, weights, first, channels, panel, packed });
             });
         });
     }
@@ -491,58 +492,6 @@ impl Groups<'_> {
                 Outcome::Sums(..) => {}
                 Outcome::Fired(firing) => firing.rows::<X>(sample, block, row * TILE, height, strip, line),
                 Outcome::Gated(gating) => gating.rows::<X>(sample, block, row * TILE, height, strip, line),
-            }
-        }
-    }
-}
-
-/// The transformed weights of one panel.
-struct Pack<'a> {
-    map: &'a Winograd,
-    weights: &'a [f32],
-    /// Channels in of the slice.
-    first: usize,
-    channels: usize,
-    panel: usize,
-    packed: &'a mut [f32],
-}
-
-impl Kernel for Pack<'_> {
-    #[inline(always)]
-    unsafe fn compute<X: Vector>(self) {
-        let Pack { map, weights, first, channels, panel, packed } = self;
-        let blocks = 2.min(map.output.blocks() - 2 * panel);
-        let width = blocks * LANES;
-        // Floats between the weights of neighbouring channels out, and in.
-        let (out_step, in_step) = match map.back {
-            false => (map.channels() * 9, 9),
-            true => (9, map.output.shape.channels * 9),
-        };
-        for block in 0..blocks {
-            let out = (2 * panel + block) * LANES;
-            let used = LANES.min(map.output.shape.channels - out);
-            for channel in 0..channels {
-                let mut taps = [[0.0; LANES]; 9];
-                for lane in 0..used {
-                    let at = (out + lane) * out_step + (first + channel) * in_step;
-                    let kernel = &weights[at..at + 9];
-                    for tap in 0..9 {
-                        taps[tap][lane] = kernel[if map.back { 8 - tap } else { tap }];
-                    }
-                }
-                // SAFETY: the caller vouches for the instruction set; each place of the panel has a row of `width`
-                // for each channel.
-                unsafe {
-                    let mut kernel = [X::splat(0.0); 9];
-                    for tap in 0..9 {
-                        kernel[tap] = X::load(taps[tap].as_ptr());
-                    }
-                    let transformed = transform::kernel(kernel);
-                    let to = packed.as_mut_ptr().add(channel * width + block * LANES);
-                    for place in 0..PLACES {
-                        transformed[place].store(to.add(place * channels * width));
-                    }
-                }
             }
         }
     }

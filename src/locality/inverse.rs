@@ -227,7 +227,7 @@ impl State {
         inverse.updates += 1;
         optimizer.update(self.isa, inverse.updates, &mut inverse.moments, &mut inverse.change);
         weights.values.iter_mut().zip(&inverse.change).for_each(|(weight, &update)| *weight -= update);
-        synapses.pathway.pack(weights.synapses(), &mut synapses.packed);
+        synapses.pathway.pack(self.isa, weights.synapses(), &mut synapses.packed);
     }
 
     /// An inverse brings the upper unit's target down: the way from the lower unit's activity to its own target is

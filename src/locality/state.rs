@@ -361,14 +361,14 @@ impl State {
         optimizer.update(self.isa, plasticity.updates, &mut plasticity.moments, &mut plasticity.change);
         let update = &plasticity.change;
         subtract(&mut synapses.weights.values, update);
-        synapses.pathway.pack(synapses.weights.synapses(), &mut synapses.packed);
+        synapses.pathway.pack(self.isa, synapses.weights.synapses(), &mut synapses.packed);
         if let Some(id) = network.feedback_of(projection) {
             let feedback = &mut self.feedback[id.0];
             if let (Wiring::Learned | Wiring::Sign, Some(weights)) = (feedback.wiring, &mut feedback.weights) {
                 subtract(weights.synapses_mut(), update);
             }
             if !matches!(feedback.wiring, Wiring::Fixed | Wiring::Inverse) {
-                feedback.pack(&synapses.weights);
+                feedback.pack(self.isa, &synapses.weights);
             }
         }
     }
@@ -400,9 +400,10 @@ impl State {
 impl State {
     /// Packs all weights anew, after they were set from outside.
     pub(super) fn repack(&mut self) {
-        self.forward.iter_mut().for_each(ForwardSynapses::pack);
+        let isa = self.isa;
+        self.forward.iter_mut().for_each(|synapses| synapses.pack(isa));
         for feedback in &mut self.feedback {
-            feedback.pack(&self.forward[feedback.partner.0].weights);
+            feedback.pack(isa, &self.forward[feedback.partner.0].weights);
         }
     }
 }

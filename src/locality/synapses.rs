@@ -7,7 +7,7 @@ use super::inverse::Inverse;
 use super::pathway::{Pairing, Pathway};
 use super::population::Population;
 use super::{Breach, Errorway, Feedback, Feedforward, Provision, Weights, pathway};
-use crate::kernels::{Buffer, PacketLayout, Packets};
+use crate::kernels::{Buffer, Isa, PacketLayout, Packets};
 use crate::network::{FeedbackId, Init, Network, ProjectionId, Wiring};
 use crate::optimizer::Moments;
 use crate::rng::Stream;
@@ -114,8 +114,8 @@ impl ForwardSynapses {
     }
 
     /// Brings the weights into the order in which the kernel reads them.
-    pub(super) fn pack(&mut self) {
-        self.pathway.pack(self.weights.synapses(), &mut self.packed);
+    pub(super) fn pack(&mut self, isa: Isa) {
+        self.pathway.pack(isa, self.weights.synapses(), &mut self.packed);
     }
 }
 
@@ -173,7 +173,7 @@ impl FeedbackSynapses {
     }
 
     /// Brings the weights that errors travel through into the order in which the kernel reads them.
-    pub(super) fn pack(&mut self, forward: &Weights<Feedforward>) {
+    pub(super) fn pack(&mut self, isa: Isa, forward: &Weights<Feedforward>) {
         if let Pathway::Relayed { .. } = self.pathway {
             return;
         }
@@ -182,13 +182,13 @@ impl FeedbackSynapses {
             None => Breach::WEIGHT_TRANSPORT.errorway(forward),
         };
         if self.sent.is_empty() {
-            return self.pathway.pack(way, &mut self.packed);
+            return self.pathway.pack(isa, way, &mut self.packed);
         }
         let signed = self.wiring == Wiring::Sign;
         for (sent, &weight) in self.sent.iter_mut().zip(way) {
             let signal = if signed && weight != 0.0 { weight.signum() } else { weight };
             *sent = self.scale * signal;
         }
-        self.pathway.pack(&self.sent, &mut self.packed);
+        self.pathway.pack(isa, &self.sent, &mut self.packed);
     }
 }

@@ -247,14 +247,14 @@ impl State {
         }
         match place {
             Place::Weights(id) => {
-                self.forward[id.0].pack();
-                let own = &self.forward[id.0].weights;
+                self.forward[id.0].pack(self.isa);
+                let (isa, own) = (self.isa, &self.forward[id.0].weights);
                 let lent = self.feedback.iter_mut().filter(|feedback| feedback.partner == id);
-                lent.filter(|feedback| feedback.weights.is_none()).for_each(|feedback| feedback.pack(own));
+                lent.filter(|feedback| feedback.weights.is_none()).for_each(|feedback| feedback.pack(isa, own));
             }
             Place::FeedbackWeights(id) => {
                 let partner = self.feedback[id.0].partner;
-                self.feedback[id.0].pack(&self.forward[partner.0].weights);
+                self.feedback[id.0].pack(self.isa, &self.forward[partner.0].weights);
             }
             _ => {}
         }

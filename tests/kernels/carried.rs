@@ -20,7 +20,8 @@ fn way_back(conv: Conv, window: usize, extra_halo: usize) -> (EventCarry, Vec<f3
     let drive = Layout::new(conv.drive(), Product::carry_halo(3, 1, conv.pad) + extra_halo);
     let output = Layout::new(conv.input, extra_halo);
     let packets = PacketLayout { drive, window };
-    let packed = Product::conv_carry(packets, output, 3, 1, conv.pad).packed(&values("weights", conv.weights()));
+    let packed =
+        Product::conv_carry(packets, output, 3, 1, conv.pad).packed(Isa::SCALAR, &values("weights", conv.weights()));
     (EventCarry::new(packets, output, conv.pad), packed, drive, output)
 }
 

@@ -15,7 +15,7 @@ fn check_fired(
     (weights, biases): (usize, usize),
     (samples, pool): (usize, Pool),
 ) {
-    let packed = map.packed(&values("weights", weights));
+    let weights = values("weights", weights);
     let bias = values("bias", biases);
     let size = pool.size();
     let Shape { channels, height, width } = drive.shape;
@@ -27,6 +27,7 @@ fn check_fired(
         let packets = Packets { events: &events, ..Packets::of_values(input, &x) };
         for transfer in TRANSFERS {
             for isa in Isa::available() {
+                let packed = map.packed(isa, &weights);
                 let fired = |then: &dyn Fn(Firing)| {
                     let untouched = vec![f32::NAN; layout.shape.len() * samples];
                     let (mut activity, mut winners) = (lay(layout, &untouched, UNTOUCHED), vec![99; winners]);

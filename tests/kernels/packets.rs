@@ -160,7 +160,7 @@ fn check_same<M: Map>(what: &str, (whole, pooled): (&M, &M), weights: &[f32], er
         for sum in [Sum::Replace, Sum::Add] {
             let sums = |map: &M, packets| {
                 let mut sums = lay(output, &before, UNTOUCHED);
-                map.run(isa, &map.packed(weights), Input::Packets(packets), None, Outcome::Sums(sum, &mut sums));
+                map.run(isa, &map.packed(isa, weights), Input::Packets(packets), None, Outcome::Sums(sum, &mut sums));
                 sums
             };
             let expected = sums(whole, errors.whole());

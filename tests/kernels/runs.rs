@@ -30,7 +30,7 @@ pub(crate) enum Biases {
 /// A linear map, whichever kernel computes it.
 pub(crate) trait Map: Sync {
     /// Plain weights in the order in which the map reads them.
-    fn packed(&self, weights: &[f32]) -> Vec<f32>;
+    fn packed(&self, isa: Isa, weights: &[f32]) -> Vec<f32>;
 
     fn run(&self, isa: Isa, packed: &[f32], input: Input<'_>, bias: Option<&[f32]>, outcome: Outcome<'_>);
 
@@ -39,7 +39,7 @@ pub(crate) trait Map: Sync {
 }
 
 impl Map for Product {
-    fn packed(&self, weights: &[f32]) -> Vec<f32> {
+    fn packed(&self, _: Isa, weights: &[f32]) -> Vec<f32> {
         let mut packed = vec![f32::NAN; self.packed_len()];
         self.pack(weights, &mut packed);
         packed
@@ -55,9 +55,9 @@ impl Map for Product {
 }
 
 impl Map for Winograd {
-    fn packed(&self, weights: &[f32]) -> Vec<f32> {
+    fn packed(&self, isa: Isa, weights: &[f32]) -> Vec<f32> {
         let mut packed = vec![f32::NAN; self.packed_len()];
-        self.pack(weights, &mut packed);
+        self.pack(isa, weights, &mut packed);
         packed
     }
 
@@ -129,9 +129,9 @@ pub(crate) fn check_map(
     if let Some(share) = map.share() {
         judge(share, &mut expected);
     }
-    let packed = map.packed(&weights);
     let x = lay(input, &x, 0.0);
     for isa in Isa::available() {
+        let packed = map.packed(isa, &weights);
         let bias = run.bias.then_some(&bias[..]);
         let sums = |input| {
             let mut sums = match run.sum {

@@ -100,8 +100,9 @@ fn winograd_errs_little_at_the_sizes_of_a_network() {
                 expected[to].add(f64::from(x[from]) * f64::from(weights[weight]));
             });
             judge(5e-6, &mut expected);
-            let (x, packed) = (lay(input, &x, 0.0), map.packed(&weights));
+            let x = lay(input, &x, 0.0);
             for isa in Isa::available() {
+                let packed = map.packed(isa, &weights);
                 let mut sums = lay(output, &vec![f32::NAN; expected.len()], UNTOUCHED);
                 map.run(isa, &packed, Input::Values(&x), None, Outcome::Sums(Sum::Replace, &mut sums));
                 check(&format!("{conv:?} on {isa}, back {back}"), output, &sums, &expected, UNTOUCHED);
@@ -125,9 +126,9 @@ fn winograd_gives_the_same_bits_on_any_number_of_threads_and_for_a_sample_alone(
     for conv in cuts() {
         let weights = values("weights", conv.weights());
         for (map, input, output) in ways(conv, 0) {
-            let packed = map.packed(&weights);
             let x = lay(input, &values("input", input.shape.len() * conv.samples), 0.0);
             for isa in Isa::available() {
+                let packed = map.packed(isa, &weights);
                 let sums = |x: &[f32]| {
                     let mut sums = Buffer::zeros(x.len() / input.sample() * output.sample());
                     map.run(isa, &packed, Input::Values(x), None, Outcome::Sums(Sum::Replace, &mut sums));
@@ -151,7 +152,7 @@ fn sums_with(isa: Isa, map: &impl Map, weights: &[f32], input: (&[f32], Layout),
     x[2 * layout.sample() + layout.offset(layout.shape.channels / 2, layout.shape.height / 2, 0)] = odd;
     let mut sums = vec![0.0; x.len() / layout.sample() * output.sample()];
     let packets = Packets::of_values(layout, &x);
-    map.run(isa, &map.packed(weights), Input::Packets(packets), None, Outcome::Sums(Sum::Replace, &mut sums));
+    map.run(isa, &map.packed(isa, weights), Input::Packets(packets), None, Outcome::Sums(Sum::Replace, &mut sums));
     sums
 }
 
