@@ -129,26 +129,20 @@ impl<'a> Gating<'a> {
             let winners = sample * window + (block * height + row) * width * LANES;
             let winners = if self.winners.is_empty() { &[][..] } else { &self.winners[winners..][..width * LANES] };
             let first = to.offset(block * LANES, row * size, 0);
-            for column in 0..width {
-                // SAFETY: the caller vouches for the instruction set and the error; columns and windows of this row lie
-                // within the sample's activity and packet, and winners have one vector of bytes for each.
-                unsafe {
-                    let activity = X::load(activity.add(column * LANES));
-                    let error = X::load(error.add((row - top) * line + column * LANES)).mul(X::splat(self.scale));
-                    let gated = transfer::gate(self.transfer, activity, error);
-                    let packet = packet.as_mut_ptr().add(first + column * size * LANES);
-                    let winner = winners.as_ptr().wrapping_add(column * LANES);
-                    events += match self.pool {
-                        Pool::Max(2) if !pooled => send(2, gated, winner, packet, to.row()),
-                        Pool::Max(size) if !pooled => send(size, gated, winner, packet, to.row()),
-                        Pool::Mean(size) => spread(size, gated, packet, to.row()),
-                        Pool::None | Pool::Max(_) => {
-                            gated.store(packet);
-                            gated.nonzeros()
-                        }
-                    };
+            // SAFETY: the caller vouches for the instruction set and the error; columns and windows of this row lie within
+            // the sample's activity and packet, and winners have one vector of bytes for each.
+            events += unsafe {
+                let row = Row { activity, error: error.add((row - top) * line), width, scale: self.scale };
+                let packet = packet.as_mut_ptr().add(first);
+                match self.pool {
+                    Pool::Max(2) if !pooled => row.send::<X>(2, self.transfer, winners.as_ptr(), packet, to.row()),
+                    Pool::Max(size) if !pooled => {
+                        row.send::<X>(size, self.transfer, winners.as_ptr(), packet, to.row())
+                    }
+                    Pool::Mean(size) => row.spread::<X>(size, self.transfer, packet, to.row()),
+                    Pool::None | Pool::Max(_) => row.pass::<X>(self.transfer, packet),
                 }
-            }
+            };
             if pooled {
                 let first = sample * self.packet_layout.winners() + (block * height + row) * width * LANES;
                 self.packet_winners[first..first + width * LANES].copy_from_slice(winners);
@@ -200,33 +194,103 @@ impl Kernel for Gate<'_> {
     }
 }
 
-/// Sends a value to the winner of its window, zero to the others; counts what is not zero.
-#[inline(always)]
-unsafe fn send<X: Vector>(size: usize, value: X, winners: *const u8, packet: *mut f32, packet_row: usize) -> u32 {
-    // SAFETY: the caller vouches for the instruction set, the winners and the window.
-    unsafe {
-        let winner = X::load_bytes(winners);
-        for y in 0..size {
-            for x in 0..size {
-                let here = winner.equal(X::splat((y * size + x) as f32));
-                value.select(here, X::splat(0.0)).store(packet.add(y * packet_row + x * LANES));
-            }
-        }
-        value.nonzeros()
-    }
+/// One row of errors and of the activity that gates them.
+struct Row {
+    activity: *const f32,
+    error: *const f32,
+    width: usize,
+    scale: f32,
 }
 
-/// Spreads a value evenly over its window; counts what is not zero.
-#[inline(always)]
-unsafe fn spread<X: Vector>(size: usize, value: X, packet: *mut f32, packet_row: usize) -> u32 {
-    // SAFETY: the caller vouches for the instruction set and the window.
-    unsafe {
-        let share = value.mul(X::splat(1.0 / (size * size) as f32));
-        for y in 0..size {
-            for x in 0..size {
-                share.store(packet.add(y * packet_row + x * LANES));
+// What the functions of a row ask for: the processor has the instruction set of `X`, the row's values are there to be
+// read, and so are winners, and packets to be written.
+impl Row {
+    /// The gated errors of a column.
+    #[inline(always)]
+    unsafe fn gated<X: Vector>(&self, transfer: Transfer, column: usize) -> X {
+        // SAFETY: the caller's.
+        unsafe {
+            let activity = X::load(self.activity.add(column * LANES));
+            let error = X::load(self.error.add(column * LANES)).mul(X::splat(self.scale));
+            transfer::gate(transfer, activity, error)
+        }
+    }
+
+    /// To a packet that has a place for each; counts what is not zero.
+    #[inline(always)]
+    unsafe fn pass<X: Vector>(&self, transfer: Transfer, packet: *mut f32) -> u32 {
+        // SAFETY: the caller's.
+        unsafe {
+            // A transfer function that is known when this is compiled is not asked for again in each column.
+            match transfer {
+                Transfer::Linear => self.pass_by::<X>(Transfer::Linear, packet),
+                Transfer::HardTanh => self.pass_by::<X>(Transfer::HardTanh, packet),
+                Transfer::Tanh => self.pass_by::<X>(Transfer::Tanh, packet),
+                Transfer::Relu => self.pass_by::<X>(Transfer::Relu, packet),
             }
         }
-        share.nonzeros() * (size * size) as u32
+    }
+
+    #[inline(always)]
+    unsafe fn pass_by<X: Vector>(&self, transfer: Transfer, packet: *mut f32) -> u32 {
+        let mut events = 0;
+        for column in 0..self.width {
+            // SAFETY: the caller's.
+            unsafe {
+                let gated = self.gated::<X>(transfer, column);
+                gated.store(packet.add(column * LANES));
+                events += gated.nonzeros();
+            }
+        }
+        events
+    }
+
+    /// To the winners of windows, zero to the others; counts what is not zero.
+    #[inline(always)]
+    unsafe fn send<X: Vector>(
+        &self,
+        size: usize,
+        transfer: Transfer,
+        winners: *const u8,
+        packet: *mut f32,
+        packet_row: usize,
+    ) -> u32 {
+        let mut events = 0;
+        for column in 0..self.width {
+            // SAFETY: the caller's.
+            unsafe {
+                let gated = self.gated::<X>(transfer, column);
+                let winner = X::load_bytes(winners.add(column * LANES));
+                let packet = packet.add(column * size * LANES);
+                for y in 0..size {
+                    for x in 0..size {
+                        let here = winner.equal(X::splat((y * size + x) as f32));
+                        gated.select(here, X::splat(0.0)).store(packet.add(y * packet_row + x * LANES));
+                    }
+                }
+                events += gated.nonzeros();
+            }
+        }
+        events
+    }
+
+    /// Evenly over windows; counts what is not zero.
+    #[inline(always)]
+    unsafe fn spread<X: Vector>(&self, size: usize, transfer: Transfer, packet: *mut f32, packet_row: usize) -> u32 {
+        let mut events = 0;
+        for column in 0..self.width {
+            // SAFETY: the caller's.
+            unsafe {
+                let share = self.gated::<X>(transfer, column).mul(X::splat(1.0 / (size * size) as f32));
+                let packet = packet.add(column * size * LANES);
+                for y in 0..size {
+                    for x in 0..size {
+                        share.store(packet.add(y * packet_row + x * LANES));
+                    }
+                }
+                events += share.nonzeros() * (size * size) as u32;
+            }
+        }
+        events
     }
 }
