@@ -105,6 +105,15 @@ struct Pass {
     to_column: usize,
 }
 
+impl Pass {
+    /// Whether another pass goes over the same positions of the input with the same biases, and differs in weights and
+    /// target alone.
+    fn is_beside(&self, other: &Pass) -> bool {
+        let of = |pass: &Pass| (pass.first, pass.last, pass.bias, pass.rows, pass.columns, pass.from);
+        of(self) == of(other) && !self.continues && !other.continues
+    }
+}
+
 impl Product {
     /// A convolution, from the activity of a population to the drive of another. Weights are
     /// `[channel out][channel in][row][column]`; `input.halo` must be at least `pad`.
