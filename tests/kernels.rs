@@ -214,6 +214,7 @@ fn a_dense_map_equals_its_definition() {
     check_dense(Shape::new(32, 4, 4), 0, 8, 131, RUNS[2]);
     check_dense(Shape::flat(300), 0, 3, 257, RUNS[3]);
     check_dense(Shape::new(33, 2, 9), 0, 600, 12, RUNS[1]);
+    check_dense(Shape::new(250, 4, 4), 0, 266, 3, RUNS[0]);
 }
 
 proptest! {

@@ -47,6 +47,9 @@ const STRIP: usize = 128;
 /// Units of a tile: those of the widest register block.
 const UNITS: usize = 8;
 
+/// Tiles of units of a task at most: their sums fill 256 KB, a quarter of the L2 cache.
+const MOST: usize = 32;
+
 /// Vectors of the widest register block.
 const VECTORS: usize = 2;
 
@@ -91,8 +94,8 @@ impl Outer {
             self.gather(packets, strip * STRIP, errors);
         });
         let groups = self.vectors().div_ceil(GROUP);
-        // Few groups are shared by the units.
-        let units = self.tiles().div_ceil(TASKS.div_ceil(groups));
+        // Where groups are few, tasks share their units.
+        let units = self.tiles().div_ceil(TASKS.div_ceil(groups)).min(MOST);
         let parts = self.tiles().div_ceil(units);
         let (errors, change) = (&*scratch, Change(change.as_mut_ptr()));
         (0..groups * parts).into_par_iter().for_each(|task| {

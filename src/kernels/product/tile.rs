@@ -20,12 +20,15 @@
 //!   and only the last tile of a task is small. Ten pointers, offset, weights and counters fill the general
 //!   registers: P = 8, 10, 12 give B 86, 90, 57 (12 spills).
 //! * Offsets come from a list, one load a step, so a window of 9 taps x 3 channels is one loop of 27 steps.
-//! * Output lines are fetched into the L1 cache before the loop that they are stored after: A 73 -> 78, H 44 -> 60.
+//! * Output lines are fetched into the L1 cache before the loop that they are stored after: A 73 -> 78, H 44 -> 60; one
+//!   register block earlier: A 3 more.
+//! * Where nothing but limits is between sums and activity, these are written where it lies, and not fired from a drive
+//!   in the L2 cache: A with a hard tanh 43 -> 74. Written past the caches it reached 82, which the next layer lost again.
 //! * All panels take their turn in one pass over a task's samples before the next pass begins, so that these samples'
 //!   stretch of input comes into the L2 cache once: carry of E 82 -> 85.
 //! * Passes that differ in weights and target alone, those of a dense carry, take turns over ten samples: lines that are
 //!   written one after the other are neighbours, and their errors stay in the L1 cache. Each pass fetches the next one's
-//!   output lines. H 68 -> 89, backwards to 64 maps of 16x16 42 -> 80; turns of 8, 16 or 32 passes of 64 units
+//!   output lines. H 68 -> 92, backwards to 64 maps of 16x16 42 -> 90; turns of 8, 16 or 32 passes of 64 units
 //!   the same for H, and 32 some 5 better for the larger. Larger tasks: nothing.
 //! * The list is cut where a panel's weights outgrow 160 KB; half that made no difference. Fetching input rows
 //!   ahead gained 1 to 2 on B and lost 12 on A: the hardware follows rows by itself.
@@ -34,7 +37,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::super::flow::Sum;
-use super::super::layout::LANES;
+use super::super::layout::{LANES, Layout};
 use super::super::simd::{Kernel, Vector};
 use super::{PANEL, Pass, Product, TILE};
 
@@ -52,6 +55,9 @@ pub(super) struct Strips<'a> {
     pub(super) bias: Option<&'a [f32]>,
     pub(super) sum: Sum,
     pub(super) output: &'a mut [f32],
+    /// How the output lies, in its halo; and between which limits sums are kept.
+    pub(super) layout: Layout,
+    pub(super) limits: Option<[f32; 2]>,
 }
 
 /// What one register block of channels needs to know in one pass.
@@ -67,6 +73,7 @@ struct Block<X, const V: usize> {
     /// What the sums start from, and whether what stands in the output is added.
     start: [X; V],
     read: bool,
+    limits: Option<[f32; 2]>,
 }
 
 impl Kernel for Strips<'_> {
@@ -100,7 +107,7 @@ impl Strips<'_> {
     unsafe fn channels<X: Vector, const V: usize>(&self, passes: &[Pass], block: usize, output: *mut f32) {
         let pass = &passes[0];
         // SAFETY: the block's channels lie within every sample of the output.
-        let output = unsafe { output.add(block * self.product.output.plane()) };
+        let output = unsafe { output.add(block * self.layout.plane()) };
         let product = self.product;
         let panel = block * LANES / PANEL;
         let step = PANEL.min(product.output.blocks() * LANES - panel * PANEL);
@@ -126,9 +133,10 @@ impl Strips<'_> {
                 afferents: pass.last - pass.first,
                 weights: weights.add(pass.panel_row * step),
                 step,
-                plane: product.output.plane(),
+                plane: self.layout.plane(),
                 start,
                 read: pass.continues || self.sum == Sum::Add,
+                limits: self.limits,
             };
             self.walk(passes, &task, output, true);
             let stays = self.sum == Sum::Add && self.bias.is_none();
@@ -150,6 +158,7 @@ impl Strips<'_> {
     ) {
         let pass = &passes[0];
         let input = self.product.input.sample();
+        let (to_first, to_row) = self.product.moved(pass, self.layout);
         let mut from = [std::ptr::null(); TILE];
         let mut to = [std::ptr::null_mut(); TILE];
         let mut count = 0;
@@ -162,8 +171,7 @@ impl Strips<'_> {
                 // within the output's; the tile is told how many positions there are.
                 unsafe {
                     let mut source = self.input.as_ptr().add(sample * input + pass.from + row * pass.from_row);
-                    let sample = sample * self.product.output.sample();
-                    let mut target = output.add(sample + pass.to + row * pass.to_row);
+                    let mut target = output.add(sample * self.layout.sample() + to_first + row * to_row);
                     for _ in 0..pass.columns {
                         from[count] = source;
                         to[count] = target;
@@ -200,7 +208,7 @@ impl Strips<'_> {
     }
 }
 
-/// The same positions in one pass after the other.
+/// The same positions in one pass after the other. The next pass's lines are fetched, or those of the next positions.
 #[inline(always)]
 unsafe fn tiles<X: Vector, const P: usize, const V: usize>(
     passes: &[Pass],
@@ -209,14 +217,16 @@ unsafe fn tiles<X: Vector, const P: usize, const V: usize>(
     to: &[*mut f32; TILE],
 ) {
     for (index, pass) in passes.iter().enumerate() {
-        let ahead = passes[(index + 1).min(passes.len() - 1)].to - passes[0].to;
+        let shift = pass.to - passes[0].to;
+        let ahead = passes.get(index + 1).map_or(shift + P * pass.to_column, |next| next.to - passes[0].to);
         let row = (pass.panel_row - passes[0].panel_row) * task.step;
         // SAFETY: the caller's, in each of the passes.
-        unsafe { tile::<X, P, V>(task, task.weights.add(row), from, to, pass.to - passes[0].to, ahead) };
+        unsafe { tile::<X, P, V>(task, task.weights.add(row), from, to, shift, ahead) };
     }
 }
 
-/// `P` positions x `V` blocks of channels: their sums stay in registers from the first afferent to the last.
+/// `P` positions x `V` blocks of channels: their sums stay in registers from the first afferent to the last. They are
+/// written `shift` floats after the places in `to`, and lines `ahead` floats after these are fetched to be written next.
 #[inline(always)]
 unsafe fn tile<X: Vector, const P: usize, const V: usize>(
     task: &Block<X, V>,
@@ -235,7 +245,7 @@ unsafe fn tile<X: Vector, const P: usize, const V: usize>(
                 if task.read {
                     sums[p][v] = sums[p][v].add(X::load(to.add(shift)));
                 }
-                X::prefetch_write(to.add(ahead));
+                X::prefetch_write(to.wrapping_add(ahead));
             }
         }
         let mut corner = [std::ptr::null(); P];
@@ -255,6 +265,14 @@ unsafe fn tile<X: Vector, const P: usize, const V: usize>(
                 }
             }
             weights = weights.add(step);
+        }
+        if let Some([low, high]) = task.limits {
+            let (low, high) = (X::splat(low), X::splat(high));
+            for p in 0..P {
+                for v in 0..V {
+                    sums[p][v] = high.min(low.max(sums[p][v]));
+                }
+            }
         }
         for p in 0..P {
             for v in 0..V {
