@@ -209,6 +209,12 @@ fn a_dense_map_equals_its_definition() {
         }
     }
     check_dense(Shape::flat(40), 0, 1400, 3, RUNS[0]);
+    // More samples than a strip, more pixels than a task takes of a block; more passes than take turns.
+    check_dense(Shape::new(17, 5, 7), 1, 21, 270, RUNS[1]);
+    check_dense(Shape::new(32, 4, 4), 0, 8, 131, RUNS[2]);
+    check_dense(Shape::flat(300), 0, 3, 257, RUNS[3]);
+    check_dense(Shape::new(33, 2, 9), 0, 600, 12, RUNS[1]);
+    check_dense(Shape::new(250, 4, 4), 0, 266, 3, RUNS[0]);
 }
 
 proptest! {

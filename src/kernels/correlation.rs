@@ -8,6 +8,7 @@
 //! [`Product`](super::Product) because it sums over positions and keeps one sum for every weight, not the other way
 //! round.
 
+mod dense;
 mod events;
 mod local;
 mod tile;
@@ -19,6 +20,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use self::dense::Outer;
 use self::tile::Strips;
 use super::afferents::{Afferents, STRETCH, Steps};
 use super::isa::Isa;
@@ -62,6 +64,8 @@ pub struct Correlation {
     strip_rows: usize,
     /// Afferents of a task.
     range: usize,
+    /// The way of a dense map whose input has whole vectors.
+    outer: Option<Outer>,
 }
 
 impl Correlation {
@@ -84,7 +88,8 @@ impl Correlation {
     /// its flat output.
     pub fn dense(input: Layout, error: Layout) -> Correlation {
         assert!(error.shape.is_flat(), "a dense map's error is flat, not {}", error.shape);
-        Correlation::over(Afferents::everything(input, 1), input, error)
+        let outer = (input.lanes == LANES).then(|| Outer::new(input, error));
+        Correlation { outer, ..Correlation::over(Afferents::everything(input, 1), input, error) }
     }
 
     fn over(afferents: Afferents, input: Layout, error: Layout) -> Correlation {
@@ -99,6 +104,7 @@ impl Correlation {
             input,
             error,
             window: 1,
+            outer: None,
             range,
             by_place: by_place.collect(),
             afferents,
@@ -140,6 +146,9 @@ impl Correlation {
     /// Floats of scratch that [`Correlation::run`] needs for batches of up to `samples`; a smaller batch may be cut into
     /// more chunks than a larger one.
     pub fn scratch_len(&self, samples: usize) -> usize {
+        if let Some(outer) = &self.outer {
+            return outer.scratch_len(samples);
+        }
         (1..=samples).map(|samples| self.partials(samples)).max().unwrap_or(0)
     }
 
@@ -169,6 +178,11 @@ impl Correlation {
         assert_eq!(change.len(), self.error.shape.channels * fan, "change of a correlation");
         if samples == 0 {
             return;
+        }
+        if let Some(outer) = &self.outer {
+            let used = outer.scratch_len(samples);
+            assert!(scratch.len() >= used, "scratch of {}, the correlation needs {used}", scratch.len());
+            return outer.run(isa, input, packets, &mut scratch[..used], change);
         }
         let used = self.partials(samples);
         assert!(scratch.len() >= used, "scratch of {}, the correlation needs {used}", scratch.len());

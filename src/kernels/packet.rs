@@ -6,6 +6,8 @@
 //! packets are as large as the drive. Kernels that need a drive's picture have a few rows of it *spread out* just
 //! before they read them.
 
+use std::ops::Range;
+
 use super::isa::Isa;
 use super::layout::{LANES, Layout};
 use super::simd::{Kernel, Vector};
@@ -99,6 +101,12 @@ impl<'a> Packets<'a> {
     /// Whether a sample has no event.
     pub(super) fn is_quiet(&self, sample: usize) -> bool {
         self.events.get(sample) == Some(&0)
+    }
+
+    /// How many of some samples have an event; all where nobody counted.
+    pub(super) fn heard(&self, samples: Range<usize>) -> usize {
+        let heard = |events: &[u32]| events.iter().map(|&events| u32::from(events > 0)).sum::<u32>() as usize;
+        self.events.get(samples.clone()).map_or(samples.len(), heard)
     }
 
     /// Refuses slices that do not belong to one number of samples of this layout.

@@ -44,6 +44,18 @@ pub enum Transfer {
     Relu,
 }
 
+impl Transfer {
+    /// The least and the largest activity, where a drive between them is its own activity.
+    pub(super) fn limits(self) -> Option<[f32; 2]> {
+        match self {
+            Transfer::Linear => Some([f32::NEG_INFINITY, f32::INFINITY]),
+            Transfer::HardTanh => Some([-1.0, 1.0]),
+            Transfer::Tanh => None,
+            Transfer::Relu => Some([0.0, f32::INFINITY]),
+        }
+    }
+}
+
 /// Pooling of a unit's drive over windows of `size` x `size`, `size` apart; rows and columns that fill no window are
 /// dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

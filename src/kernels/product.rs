@@ -35,7 +35,7 @@ use super::flow::{Flow, Input, Outcome, Sum};
 use super::isa::Isa;
 use super::layout::{LANES, Layout};
 use super::packet::{self, PacketLayout};
-use super::pointwise;
+use super::pointwise::{self, Firing, Pool};
 use super::tasks::{self, Batch};
 
 /// Output channels of a weight panel: two vectors, what the widest register block computes at once.
@@ -103,6 +103,15 @@ struct Pass {
     to: usize,
     to_row: usize,
     to_column: usize,
+}
+
+impl Pass {
+    /// Whether another pass goes over the same positions of the input with the same biases, and differs in weights and
+    /// target alone.
+    fn is_beside(&self, other: &Pass) -> bool {
+        let of = |pass: &Pass| (pass.first, pass.last, pass.bias, pass.rows, pass.columns, pass.from);
+        of(self) == of(other) && !self.continues && !other.continues
+    }
 }
 
 impl Product {
@@ -376,7 +385,11 @@ impl Product {
         let flow = Flow::new(input, from, outcome, self.output);
         // What is spread out, and a drive or error that is used at once, should not leave the cache.
         let spread = if self.window > 1 { self.input.sample() } else { 0 };
-        let kept = matches!(flow.outcome, Outcome::Sums(..));
+        let kept = match &flow.outcome {
+            Outcome::Sums(..) => true,
+            Outcome::Fired(firing) => self.limits(firing).is_some(),
+            Outcome::Gated(_) => false,
+        };
         let drive = if kept { 0 } else { self.output.sample() };
         let fitting = (BENCH / (spread + drive).max(1)).max(1).next_multiple_of(self.multiple);
         let task = tasks::share(flow.samples(), self.multiple, self.task.min(fitting));
@@ -387,6 +400,19 @@ impl Product {
                 self.task(isa, packed, bias, flow, spread, drive);
             });
         });
+    }
+
+    /// The limits of a population's activity, if that is all between it and sums that are made in one pass: then these
+    /// are written where it lies.
+    fn limits(&self, firing: &Firing<'_>) -> Option<[f32; 2]> {
+        if firing.pool == Pool::None && self.passes.len() == 1 { firing.transfer.limits() } else { None }
+    }
+
+    /// The floats to a pass's first target, and from row to row of them, where the output lies in another halo.
+    fn moved(&self, pass: &Pass, layout: Layout) -> (usize, usize) {
+        let (row, column) = (pass.to / self.output.row(), pass.to % self.output.row() / LANES);
+        let (row, column) = (row - self.output.halo, column - self.output.halo);
+        (layout.offset(0, row, column), pass.to_row / self.output.row() * layout.row())
     }
 
     /// One task of [`Product::run`], with room for what is spread out and for a drive or an error that is not kept.
@@ -407,16 +433,20 @@ impl Product {
                 (&*spread, packets.events)
             }
         };
+        let compute = |sum, output, layout, limits| {
+            isa.compute(Strips { product: self, packed, input, events, bias, sum, output, layout, limits });
+        };
         match flow.outcome {
-            Outcome::Sums(sum, output) => {
-                isa.compute(Strips { product: self, packed, input, events, bias, sum, output });
-            }
-            Outcome::Fired(firing) => {
-                isa.compute(Strips { product: self, packed, input, events, bias, sum: Sum::Replace, output: drive });
-                pointwise::fire_here(isa, drive, self.output, firing);
-            }
+            Outcome::Sums(sum, output) => compute(sum, output, self.output, None),
+            Outcome::Fired(firing) => match self.limits(&firing) {
+                Some(limits) => compute(Sum::Replace, firing.activity, firing.layout, Some(limits)),
+                None => {
+                    compute(Sum::Replace, drive, self.output, None);
+                    pointwise::fire_here(isa, drive, self.output, firing);
+                }
+            },
             Outcome::Gated(gating) => {
-                isa.compute(Strips { product: self, packed, input, events, bias, sum: Sum::Replace, output: drive });
+                compute(Sum::Replace, drive, self.output, None);
                 pointwise::gate_here(isa, drive, self.output, gating);
             }
         }
