@@ -4,13 +4,14 @@
 //! else. Every accuracy stands beside two floors, the same read-out on the untrained encoder and on raw pixels,
 //! because a random encoder already comes far.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Images, Resampler};
 use crate::error::{Error, Result};
-use crate::kernels::correlation::{Correlation, sum_over_positions};
-use crate::kernels::{Buffer, Input, Isa, Layout, Outcome, Packets, Product, Sum};
+use crate::kernels::{Buffer, Isa, Linear};
 use crate::network::UnitId;
 use crate::optimizer::Optimizer;
 use crate::rng::Stream;
@@ -20,9 +21,11 @@ use crate::simulation::{Readout, Simulation, check_input};
 /// Features of a set of images with their labels: what a read-out learns from.
 #[derive(Debug)]
 pub struct Features {
+    /// Of each image the features, then a 1 that the classifier's biases are the weights of.
     rows: Buffer,
     labels: Vec<usize>,
-    layout: Layout,
+    /// Values of one image.
+    values: usize,
 }
 
 /// How well a read-out does.
@@ -37,18 +40,20 @@ pub struct Accuracy {
 }
 
 impl Features {
-    /// An empty row of `len` features for each label.
-    fn new(labels: Vec<usize>, len: usize) -> Self {
-        let layout = Layout::new(Shape::flat(len), 0);
-        Features { rows: Buffer::zeros(labels.len() * layout.sample()), labels, layout }
+    /// An empty row of `values` features for each label.
+    fn new(labels: Vec<usize>, values: usize) -> Self {
+        let width = Linear::width(values + 1);
+        let mut rows = Buffer::zeros(labels.len() * width);
+        rows.chunks_mut(width).for_each(|row| row[values] = 1.0);
+        Features { rows, labels, values }
     }
 
     /// The pixels themselves, of images brought to `shape`.
     pub fn pixels(images: &Images, shape: Shape) -> Features {
         let mut features = Features::new(labels(images), shape.len());
-        let row = features.layout.sample();
+        let width = Linear::width(shape.len() + 1);
         let mut resampler = Resampler::default();
-        for (index, row) in features.rows.chunks_mut(row).enumerate() {
+        for (index, row) in features.rows.chunks_mut(width).enumerate() {
             images.shown(index, shape, &mut resampler, &mut row[..shape.len()]);
         }
         features
@@ -66,7 +71,7 @@ impl Features {
         let own = simulation.network().unit(unit).shape;
         let (side, len) = (readout.window(own), readout.pooled(own).len());
         let mut features = Features::new(labels(images), len);
-        let row = features.layout.sample();
+        let width = Linear::width(len + 1);
         let batch = simulation.state().capacity();
         let mut pixels = vec![0.0; batch * shape.len()];
         let mut activity = Vec::new();
@@ -78,7 +83,7 @@ impl Features {
             }
             activity.clear();
             simulation.encode(&pixels[..count * shape.len()], unit, &mut activity);
-            let rows = features.rows[first * row..].par_chunks_mut(row).zip(activity.par_chunks(own.len()));
+            let rows = features.rows[first * width..].par_chunks_mut(width).zip(activity.par_chunks(own.len()));
             rows.for_each(|(row, values)| mean_pool(values, own, side, &mut row[..len]));
         }
         features
@@ -112,93 +117,63 @@ fn labels(images: &Images) -> Vec<usize> {
     (0..images.len()).map(|index| images.label(index)).collect()
 }
 
+/// Weights of one task that takes an update.
+const TASK: usize = 16 * 1024;
+
 /// A linear classifier in training.
 struct Classifier {
     isa: Isa,
-    classes: usize,
-    layout: Layout,
-    outputs: Layout,
-    product: Product,
-    packed: Buffer,
-    correlation: Correlation,
-    scratch: Buffer,
-    /// Weights `[class][feature]`, then biases.
-    weights: Vec<f32>,
-    change: Vec<f32>,
-    logits: Buffer,
+    map: Linear,
+    /// A row for each class: a weight for each feature, then the bias.
+    weights: Buffer,
+    changes: Buffer,
 }
 
 impl Classifier {
-    fn new(isa: Isa, layout: Layout, classes: usize, batch: usize, stream: Stream) -> Self {
-        let outputs = Layout::new(Shape::flat(classes), 0);
-        let product = Product::dense(layout, outputs);
-        let correlation = Correlation::dense(layout, outputs);
-        let features = layout.shape.len();
+    fn new(isa: Isa, features: usize, classes: usize, stream: Stream) -> Self {
+        let map = Linear::new(features + 1, classes);
         let bound = (features as f32).sqrt().recip();
         let mut rng = stream.named("read-out").rng();
-        Classifier {
-            isa,
-            classes,
-            layout,
-            outputs,
-            packed: Buffer::zeros(product.packed_len()),
-            scratch: Buffer::zeros(correlation.scratch_len(batch)),
-            product,
-            correlation,
-            weights: (0..classes * (features + 1)).map(|_| rng.between(-bound, bound)).collect(),
-            change: vec![0.0; classes * (features + 1)],
-            logits: Buffer::zeros(batch * outputs.sample()),
+        let mut weights = Buffer::zeros(map.weights());
+        let width = Linear::width(features + 1);
+        for weights in weights.chunks_mut(width) {
+            weights[..features].fill_with(|| rng.between(-bound, bound));
         }
+        weights.chunks_mut(width).for_each(|weights| weights[features] = rng.between(-bound, bound));
+        Classifier { isa, map, weights, changes: Buffer::zeros(map.changes()) }
     }
 
-    fn synapses(&self) -> usize {
-        self.classes * self.layout.shape.len()
+    /// The derivative of the mean cross-entropy of some samples by the weights, to be made their update.
+    fn learn(&mut self, features: &Features, samples: &[usize]) -> &mut [f32] {
+        let share = (samples.len() as f32).recip();
+        let err = |sample: usize, logits: &mut [f32]| {
+            let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            logits.iter_mut().for_each(|logit| *logit = (*logit - largest).exp());
+            let scale = share / logits.iter().sum::<f32>();
+            logits.iter_mut().for_each(|logit| *logit *= scale);
+            logits[features.labels[sample]] -= share;
+        };
+        self.map.learn(self.isa, &self.weights, &features.rows, samples, &err, &mut self.changes);
+        &mut self.changes[..self.weights.len()]
     }
 
-    /// Logits of a batch of feature rows.
-    fn respond(&mut self, rows: &[f32]) -> usize {
-        let samples = rows.len() / self.layout.sample();
-        let synapses = self.synapses();
-        self.product.pack(&self.weights[..synapses], &mut self.packed);
-        let logits = &mut self.logits[..samples * self.outputs.sample()];
-        let biases = Some(&self.weights[synapses..]);
-        let logits = Outcome::Sums(Sum::Replace, logits);
-        self.product.run(self.isa, &self.packed, Input::Values(rows), biases, logits);
-        samples
-    }
-
-    /// Turns logits into the derivative of the batch's mean cross-entropy, and correlates it with the features.
-    fn learn(&mut self, rows: &[f32], labels: &[usize]) {
-        let samples = self.respond(rows);
-        let stride = self.outputs.sample();
-        for (row, &label) in self.logits.chunks_mut(stride).zip(labels) {
-            let row = &mut row[..self.classes];
-            let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            row.iter_mut().for_each(|logit| *logit = (*logit - largest).exp());
-            let scale = (row.iter().sum::<f32>() * samples as f32).recip();
-            row.iter_mut().for_each(|share| *share *= scale);
-            row[label] -= (samples as f32).recip();
-        }
-        let errors = Packets::of_values(self.outputs, &self.logits[..samples * stride]);
-        let synapses = self.synapses();
-        self.change.fill(0.0);
-        let (weights, biases) = self.change.split_at_mut(synapses);
-        self.correlation.run(self.isa, rows, errors, &mut self.scratch, weights);
-        sum_over_positions(self.isa, errors, biases);
+    /// Takes the update that stands where the derivative stood.
+    fn take(&mut self) {
+        let tasks = self.weights.par_chunks_mut(TASK).zip(self.changes.par_chunks(TASK));
+        tasks.for_each(|(weights, update)| {
+            weights.iter_mut().zip(update).for_each(|(weight, update)| *weight -= update)
+        });
     }
 
     /// Percent of `features` whose label is found.
-    fn accuracy(&mut self, features: &Features, batch: usize) -> f64 {
-        let (row, stride, classes) = (self.layout.sample(), self.outputs.sample(), self.classes);
-        let mut right = 0;
-        for (rows, labels) in features.rows.chunks(row * batch).zip(features.labels.chunks(batch)) {
-            self.respond(rows);
-            for (logits, &label) in self.logits.chunks(stride).zip(labels) {
-                let best = (1..classes).fold(0, |best, class| if logits[class] > logits[best] { class } else { best });
-                right += u64::from(best == label);
-            }
-        }
-        100.0 * right as f64 / features.len().max(1) as f64
+    fn accuracy(&self, features: &Features) -> f64 {
+        let right = AtomicUsize::new(0);
+        let samples: Vec<usize> = (0..features.len()).collect();
+        self.map.respond(self.isa, &self.weights, &features.rows, &samples, &|sample, logits| {
+            let best = (1..logits.len()).fold(0, |best, class| if logits[class] > logits[best] { class } else { best });
+            right.fetch_add(usize::from(best == features.labels[sample]), Ordering::Relaxed);
+        });
+        100.0 * right.into_inner() as f64 / features.len().max(1) as f64
     }
 }
 
@@ -215,27 +190,19 @@ pub fn read_out(
     seed: u64,
     progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Accuracy> {
-    let batch = settings.batch.min(train.len());
-    let row = train.layout.sample();
     let stream = Stream::new(seed);
-    let mut classifier = Classifier::new(isa, train.layout, classes, batch, stream);
+    let mut classifier = Classifier::new(isa, train.values, classes, stream);
     let optimizer = Optimizer::adam(settings.rate);
     let mut moments = optimizer.moments(classifier.weights.len());
     let mut order: Vec<usize> = (0..train.len()).collect();
-    let mut rows = Buffer::zeros(batch * row);
-    let mut labels = vec![0; batch];
     let mut updates = 0;
     for epoch in 0..settings.epochs {
         stream.named("read-out order").at(epoch).rng().shuffle(&mut order);
-        for samples in order.chunks(batch) {
-            for ((to, label), &sample) in rows.chunks_mut(row).zip(&mut labels).zip(samples) {
-                to.copy_from_slice(&train.rows[sample * row..][..row]);
-                *label = train.labels[sample];
-            }
-            classifier.learn(&rows[..samples.len() * row], &labels[..samples.len()]);
+        for samples in order.chunks(settings.batch) {
+            let change = classifier.learn(train, samples);
             updates += 1;
-            optimizer.update(classifier.isa, updates, &mut moments, &mut classifier.change);
-            classifier.weights.iter_mut().zip(&classifier.change).for_each(|(weight, update)| *weight -= update);
+            optimizer.update(isa, updates, &mut moments, change);
+            classifier.take();
         }
         progress(epoch + 1)?;
     }
@@ -246,9 +213,9 @@ pub fn read_out(
         });
     }
     Ok(Accuracy {
-        features: train.layout.shape.len(),
-        train_accuracy: classifier.accuracy(train, batch),
-        test_accuracy: classifier.accuracy(test, batch),
+        features: train.values,
+        train_accuracy: classifier.accuracy(train),
+        test_accuracy: classifier.accuracy(test),
     })
 }
 

@@ -8,6 +8,7 @@ pub mod correlation;
 pub mod flow;
 pub mod isa;
 pub mod layout;
+pub mod linear;
 pub mod packet;
 pub mod peak;
 pub mod pointwise;
@@ -22,6 +23,7 @@ pub use correlation::{Correlation, EventCorrelation, LocalCorrelation, sum_over_
 pub use flow::{Input, Outcome, Sum};
 pub use isa::Isa;
 pub use layout::Layout;
+pub use linear::Linear;
 pub use packet::{PacketLayout, Packets};
 pub use peak::Peak;
 pub use pointwise::{Firing, Gating, Pool, Transfer, fire, gate};

@@ -6,6 +6,8 @@ mod carried;
 mod events;
 #[path = "kernels/fired.rs"]
 mod fired;
+#[path = "kernels/linear.rs"]
+mod linear;
 #[path = "kernels/oracle.rs"]
 mod oracle;
 #[path = "kernels/packets.rs"]

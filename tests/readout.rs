@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use synlocal::evaluate::read_out_unit;
+use synlocal::data::Images;
+use synlocal::evaluate::{Accuracy, Features, read_out, read_out_unit};
 use synlocal::kernels::Isa;
+use synlocal::rng::Stream;
 use synlocal::shape::Shape;
 use synlocal::simulation::{Experiment, Folders, Readout};
 
@@ -97,5 +99,44 @@ fn a_pool_of_nothing_and_a_classifier_that_never_learns_are_faults() {
     let message = Experiment::load(&file, &set).unwrap_err().to_string();
     for words in ["windows of 0x0 have no mean", "use at least 1", "a classifier that never learns", "such as 50"] {
         assert!(message.contains(words), "{message}");
+    }
+}
+
+/// 60 images of 1x5x5 noise, where `mark` may brighten the pixel of the image's label.
+fn noise(name: &str, labels: impl Fn(usize) -> u8, mark: u8) -> Features {
+    let mut rng = Stream::new(1).named(name).rng();
+    let labels: Vec<u8> = (0..60).map(labels).collect();
+    let mut pixels: Vec<u8> = (0..60 * 25).map(|_| (f32::from(mark) / 16.0 * rng.uniform()) as u8).collect();
+    for (pixels, &label) in pixels.chunks_mut(25).zip(&labels) {
+        pixels[usize::from(label)] += mark / 2;
+    }
+    Features::pixels(&Images::new(Shape::new(1, 5, 5), pixels, labels), Shape::new(1, 5, 5))
+}
+
+fn read(isa: Isa, train: &Features, test: &Features, classes: usize) -> Accuracy {
+    let settings = Readout { epochs: 40, batch: 16, rate: 0.05, ..Readout::default() };
+    read_out(isa, train, test, classes, &settings, 1, &mut |_| Ok(())).unwrap()
+}
+
+#[test]
+fn a_label_that_one_feature_tells_is_found_on_every_instruction_set() {
+    for classes in [2, 3, 10, 25] {
+        let label = |image: usize| (image * 7 % classes) as u8;
+        let (train, test) = (noise("train", label, 200), noise("test", label, 200));
+        for isa in Isa::available() {
+            let found = read(isa, &train, &test, classes);
+            let all = Accuracy { features: 25, train_accuracy: 100.0, test_accuracy: 100.0 };
+            assert_eq!(found, all, "{classes} classes on {isa}");
+        }
+    }
+}
+
+#[test]
+fn where_features_are_silent_biases_find_the_commonest_label() {
+    let label = |image: usize| if image.is_multiple_of(4) { (image / 4 % 3) as u8 } else { 3 };
+    let dark = noise("dark", label, 0);
+    for isa in Isa::available() {
+        let found = read(isa, &dark, &dark, 4);
+        assert_eq!((found.train_accuracy, found.test_accuracy), (75.0, 75.0), "{isa}");
     }
 }

@@ -38,6 +38,8 @@ pub(crate) trait Vector: Copy {
     const TILES: usize;
     /// Presynaptic values of the register block of a correlation.
     const SOURCES: usize;
+    /// Units of the register blocks of a [linear map](super::linear).
+    const UNITS: usize;
 
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -125,6 +127,7 @@ impl Vector for Plain {
     const BLOCKS: usize = 1;
     const TILES: usize = 2;
     const SOURCES: usize = 2;
+    const UNITS: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

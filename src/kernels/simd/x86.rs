@@ -33,6 +33,7 @@ impl Vector for Wide {
     const BLOCKS: usize = 2;
     const TILES: usize = 12;
     const SOURCES: usize = 9;
+    const UNITS: usize = 10;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -165,6 +166,7 @@ impl Vector for Pair {
     const BLOCKS: usize = 1;
     const TILES: usize = 6;
     const SOURCES: usize = 6;
+    const UNITS: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
