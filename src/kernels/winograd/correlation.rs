@@ -20,8 +20,8 @@
 //! * Activity and errors come from memory, and transforms wait for them: B 14.3, C 7.1, D 10.7, E 23.1. Where the next
 //!   group's are fetched between products B 10.4, C 5.1, D 9.9, E 18.2; a line a step within them B 9.6, E 17.9.
 //! * V and E of 320 KB instead of 512 KB, which leaves room for what is fetched: B 9.1, C 4.6, D 8.2, E 17.7; of 190 KB:
-//!   B 10.7, D 9.8. PANELS
-//! * V and E asked for before they are written: B 16.5, D 12.3 where it was 14.3 and 10.7.
+//!   B 10.7, D 9.8. Channels out 32 at a time: D 10.5, E 19.6.
+//! * Lines of V and E asked for before they are written: B 16.5, D 12.3 where they were 14.3 and 10.7.
 
 // In a register block the indices are the formula.
 #![allow(clippy::needless_range_loop)]
