@@ -1,8 +1,8 @@
 //! Ways to the same result beside each other, at the shapes of CONV6, batch 250: `drive/X/{direct,winograd}`, and for
-//! errors at one place in four `carry/X/{direct,winograd,events}` and `learn/X/{dense,events}`; `carry/X/events-16`
-//! and `learn/X/events-16` meet one place in sixteen. Elements are floating-point operations of the definition, two for
-//! each multiply-add, whether or not anybody computes them. Before a way is timed, it is compared with the direct one
-//! (which `kernels` compares with a plain loop).
+//! errors at one place in four `carry/X/{direct,winograd,events}` and `learn/X/{dense,winograd,events}`;
+//! `carry/X/events-16` and `learn/X/events-16` meet one place in sixteen. Elements are floating-point operations of the
+//! definition, two for each multiply-add, whether or not anybody computes them. Before a way is timed, it is compared
+//! with the direct one (which `kernels` compares with a plain loop).
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use synlocal::kernels::{
     Buffer, Correlation, EventCarry, EventCorrelation, Input, Isa, Layout, Outcome, PacketLayout, Packets, Product,
-    Sum, Winograd,
+    Sum, Winograd, WinogradCorrelation,
 };
 use synlocal::rng::Stream;
 use synlocal::shape::Shape;
@@ -182,7 +182,9 @@ fn learn(criterion: &mut Criterion) {
         let activity = layer.activity();
         let dense = Correlation::conv(layer.input, layer.error, 3, 1, 1);
         let by_events = EventCorrelation::new(layer.input, layer.error, 1, 1);
-        let mut scratch = Buffer::zeros(dense.scratch_len(SAMPLES).max(by_events.scratch_len(SAMPLES)));
+        let tiles = WinogradCorrelation::new(layer.input, layer.error, 1);
+        let lens = [dense.scratch_len(SAMPLES), by_events.scratch_len(SAMPLES), tiles.scratch_len(SAMPLES)];
+        let mut scratch = Buffer::zeros(lens.into_iter().fold(0, usize::max));
         group.throughput(layer.work());
         for (one_in, suffix) in [(4, ""), (16, "-16")] {
             let errors = Errors::new(&layer, one_in);
@@ -194,6 +196,10 @@ fn learn(criterion: &mut Criterion) {
                 time(&mut group, "dense", &expected, &mut |change| {
                     change.fill(0.0);
                     dense.run(isa(), &activity, packets, &mut scratch, change);
+                });
+                time(&mut group, "winograd", &expected, &mut |change| {
+                    change.fill(0.0);
+                    tiles.run(isa(), &activity, packets, &mut scratch, change);
                 });
             }
             time(&mut group, &format!("events{suffix}"), &expected, &mut |change| {

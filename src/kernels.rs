@@ -28,4 +28,4 @@ pub use packet::{PacketLayout, Packets};
 pub use peak::Peak;
 pub use pointwise::{Firing, Gating, Pool, Transfer, fire, gate};
 pub use product::{EventCarry, Product};
-pub use winograd::Winograd;
+pub use winograd::{Winograd, WinogradCorrelation};

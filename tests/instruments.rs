@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use synlocal::instruments::{Recorder, Recording};
-use synlocal::kernels::{EventCorrelation, Isa};
+use synlocal::kernels::{EventCarry, EventCorrelation, Isa};
 use synlocal::locality::{Slot, View};
 use synlocal::rng::Stream;
 use synlocal::simulation::{Batch, Experiment, Simulation};
@@ -172,9 +172,17 @@ fn densities_and_work_are_what_a_count_of_events_gives() {
     let distances = Bench::new(&experiment(&["learning.rule=Urf"])).record().heads["head"].distances;
     let (positive, negative) = (distances.positive.unwrap(), distances.negative / 2.0);
     let loss = format!("learning.loss=ContrastiveHinge(negatives: Stored(2), margins: ({positive}, {negative}))");
-    for negatives in ["Stored(2)", "All"] {
+    // Densities from which on events are no longer the faster way to learn from pooled packets and to carry them.
+    let ways = [
+        ("Direct", EventCorrelation::DENSEST, EventCarry::DENSEST),
+        ("Winograd", EventCorrelation::DENSEST_POOLED_BESIDE_TILES, EventCarry::DENSEST_BESIDE_TILES),
+    ];
+    for (negatives, (way, learning, carrying)) in
+        ["Stored(2)", "All"].into_iter().flat_map(|of| ways.map(|way| (of, way)))
+    {
         let negatives = format!("learning.loss.negatives={negatives}");
-        let experiment = experiment(&["learning.rule=Urf", &loss, &negatives]);
+        let way = format!("learning.arithmetic.convolution={way}");
+        let experiment = experiment(&["learning.rule=Urf", &loss, &negatives, &way]);
         let views = if negatives.ends_with("All") { &View::BOTH[..] } else { &[View::Current] };
         let mut bench = Bench::new(&experiment);
         let recording = bench.record();
@@ -194,18 +202,17 @@ fn densities_and_work_are_what_a_count_of_events_gives() {
             let lines = lines.iter().filter(|line| line.verb == verb && line.subject == edge);
             PAIRS as u64 * lines.map(|line| line.multiply_adds).sum::<u64>()
         };
-        // What learning takes at `each` multiply-adds an image: of convolutions between units, those of single events
-        // where these are few; of others, all of the images that have any.
-        let learned = |edge: &str, each: u64| {
-            let unit = network.find(edge.split("->").last().unwrap()).unwrap();
-            let len = network.unit(unit).drive.len();
+        // What a unit's packets take at `each` multiply-adds an image: between convolved units, those of single events where
+        // these are few; else all of the images that have any.
+        let taken = |edge: &str, unit: &str, each: u64, densest: f64| {
+            let len = network.unit(network.find(unit).unwrap()).drive.len();
             let of_view = |&view: &View| {
-                let packets = state.packet(unit, view);
+                let packets = state.packet(network.find(unit).unwrap(), view);
                 let counts = packets.chunks(len).map(|packet| packet.iter().filter(|&&value| value != 0.0).count());
                 let counts: Vec<usize> = counts.filter(|&count| count > 0).collect();
                 let (events, places) = (counts.iter().sum::<usize>(), counts.len() * len);
-                let few = (events as f64) < EventCorrelation::DENSEST * places as f64;
-                let single = ["v1->v2", "v2->v3"].contains(&edge) && few;
+                let few = (events as f64) < densest * places as f64;
+                let single = ["v1->v2", "v2->v3", "v2->v1", "v3->v2"].contains(&edge) && few;
                 if single { events as u64 * each / len as u64 } else { counts.len() as u64 * each }
             };
             views.iter().map(of_view).sum::<u64>()
@@ -216,16 +223,16 @@ fn densities_and_work_are_what_a_count_of_events_gives() {
             assert_eq!(projection.density, Some(density), "{edge}");
             assert_eq!((projection.drive.done, projection.drive.skipped), (planned("drive", edge), 0), "{edge}");
             let learn = planned("learn", edge);
-            let done = learned(edge, learn / (views.len() * PAIRS) as u64);
+            let done = taken(edge, edge.split("->").last().unwrap(), learn / (views.len() * PAIRS) as u64, learning);
             assert_eq!((projection.learn.done, projection.learn.skipped), (done, learn - done), "{edge}");
             skipped += silent;
         }
         for (edge, feedback) in &recording.feedback {
-            let (density, silent) = count(edge.split("->").next().unwrap());
+            let (density, _) = count(edge.split("->").next().unwrap());
             assert_eq!(feedback.density, Some(density), "{edge}");
             let carry = planned("carry", edge);
-            let silent = silent * carry / (views.len() * PAIRS) as u64;
-            assert_eq!((feedback.carry.done, feedback.carry.skipped), (carry - silent, silent), "{edge}");
+            let done = taken(edge, edge.split("->").next().unwrap(), carry / (views.len() * PAIRS) as u64, carrying);
+            assert_eq!((feedback.carry.done, feedback.carry.skipped), (done, carry - done), "{edge}");
         }
         assert_eq!((recording.feedforward.len(), recording.feedback.len()), (4, 3));
         assert!(skipped > 0, "no image was without error");

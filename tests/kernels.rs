@@ -16,6 +16,8 @@ mod packets;
 mod pointwise;
 #[path = "kernels/runs.rs"]
 mod runs;
+#[path = "kernels/tiles.rs"]
+mod tiles;
 #[path = "kernels/winograd.rs"]
 mod winograd;
 

@@ -19,7 +19,7 @@ pub struct Arithmetic {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Convolution {
     /// By Winograd's F(4x4, 3x3) where it fits: 2.25 to 4 times fewer multiplications, with an error below 1e-5 of the
-    /// largest output.
+    /// largest output, or change.
     #[default]
     Winograd,
     /// By plain sums.

@@ -41,7 +41,7 @@ const STRIP: usize = 128;
 const RANGE: usize = 1024;
 
 /// Tasks that a batch should be cut into, so that a few threads share it evenly.
-const TASKS: usize = 16;
+pub(super) const TASKS: usize = 16;
 
 /// The correlation of a population's activity with the error of one that it drives, compiled once from the geometry.
 #[derive(Debug, Clone)]

@@ -180,6 +180,36 @@ pub(super) struct Spread<'a> {
 }
 
 impl Spread<'_> {
+    /// Where `height` rows of `width` pixels of a block are to be read, from the row `top` and the column `first` on, and
+    /// how many floats apart: as they are stored, if all of them are, else spread out to `strip`.
+    ///
+    /// # Safety
+    /// The processor has the instruction set of `X`; `strip` has room for the pixels.
+    #[inline(always)]
+    pub(super) unsafe fn rows<X: Vector>(
+        &self,
+        block: usize,
+        (top, first): (isize, isize),
+        (height, width): (usize, usize),
+        strip: *mut f32,
+    ) -> (*const f32, usize) {
+        let Layout { shape, halo, .. } = self.layout.drive;
+        let stored = |first: isize, count: usize, size: usize| {
+            first + halo as isize >= 0 && first + count as isize <= (size + halo) as isize
+        };
+        if self.layout.window == 1 && stored(top, height, shape.height) && stored(first, width, shape.width) {
+            let line = self.layout.drive.row();
+            let (y, x) = ((top + halo as isize) as usize, (first + halo as isize) as usize);
+            let at = block * self.layout.drive.plane() + y * line + x * LANES;
+            return (self.values[at..].as_ptr(), line);
+        }
+        for y in 0..height {
+            // SAFETY: the caller vouches for the instruction set and the strip.
+            unsafe { self.row::<X>(block, top + y as isize, first, width, strip.add(y * width * LANES)) };
+        }
+        (strip, width * LANES)
+    }
+
     /// Writes one row of the drive for a block of channels to `to`, from column `first` on, `columns` pixels; what is
     /// beyond the map is 0.
     ///
@@ -187,35 +217,31 @@ impl Spread<'_> {
     /// The processor has the instruction set of `X`; `to` has room for the pixels.
     #[inline(always)]
     pub(super) unsafe fn row<X: Vector>(&self, block: usize, row: isize, first: isize, columns: usize, to: *mut f32) {
-        let (stored, shape, side) = (self.layout.values(), self.layout.drive.shape, self.layout.window);
-        let covered = stored.shape.height * side;
+        let (stored, side) = (self.layout.values(), self.layout.window);
+        // What no whole window covers has no error.
+        let (height, width) = (stored.shape.height * side, stored.shape.width * side);
         // SAFETY: windows are those of the map, and pixels are written where the caller has room.
         unsafe {
-            let inside = (0..covered as isize).contains(&row);
-            let (from, until) =
-                ((-first).max(0) as usize, ((shape.width as isize - first).max(0) as usize).min(columns));
             let zero = X::splat(0.0);
-            if !inside || side > 1 {
-                for column in 0..columns {
-                    zero.store(to.add(column * LANES));
-                }
-                if !inside {
-                    return;
-                }
+            let from = ((-first).max(0) as usize).min(columns);
+            let until = ((width as isize - first).max(0) as usize).clamp(from, columns);
+            let inside = (0..height as isize).contains(&row);
+            for column in if inside { 0..from } else { 0..columns } {
+                zero.store(to.add(column * LANES));
+            }
+            if !inside {
+                return;
+            }
+            for column in until..columns {
+                zero.store(to.add(column * LANES));
             }
             let row = row as usize;
             let at = block * stored.plane() + stored.offset(0, row / side, 0);
             let values = self.values.as_ptr().add(at);
             if side == 1 {
-                for column in 0..from.min(columns) {
-                    zero.store(to.add(column * LANES));
-                }
                 for column in from..until {
                     let x = (column as isize + first) as usize;
                     X::load(values.add(x * LANES)).store(to.add(column * LANES));
-                }
-                for column in until.max(from)..columns {
-                    zero.store(to.add(column * LANES));
                 }
                 return;
             }

@@ -34,9 +34,12 @@
 #![allow(clippy::needless_range_loop)]
 
 mod ahead;
+mod correlation;
 mod gemm;
 mod pack;
 mod transform;
+
+pub use correlation::WinogradCorrelation;
 
 use rayon::prelude::*;
 
@@ -329,20 +332,20 @@ impl Groups<'_> {
                         let product = Place {
                             values: values.add(place * v_place),
                             values_step: v_step,
+                            term_step: 1,
                             weights,
                             weights_step: width,
-                            next_weights: packed,
-                            channels,
+                            terms: channels,
                             sums: sums.add(place * m_place),
                             sums_step: PANEL,
                             continues: slice > 0,
                         };
                         if X::BLOCKS == 2 && width == PANEL {
-                            product.multiply::<X, 2>(tiles, &mut soon);
+                            product.multiply::<X, 2>(tiles, packed, &mut soon);
                         } else {
-                            product.multiply::<X, 1>(tiles, &mut soon);
+                            product.multiply::<X, 1>(tiles, packed, &mut soon);
                             if width == PANEL {
-                                product.beside().multiply::<X, 1>(tiles, &mut soon);
+                                product.beside().multiply::<X, 1>(tiles, packed, &mut soon);
                             }
                         }
                     }
@@ -408,37 +411,14 @@ impl Groups<'_> {
         place: usize,
     ) {
         let map = self.map;
-        let (layout, pixels) = (map.input.drive, TILE * map.columns + 2);
-        let (first, top) = (-map.pad, (row * TILE) as isize - map.pad);
-        let halo = layout.halo;
-        // Whether all that the tiles read is there to be read.
-        let within = |first: isize, count: usize, size: usize| {
-            first + halo as isize >= 0 && first + count as isize <= (size + halo) as isize
+        let corner = ((row * TILE) as isize - map.pad, -map.pad);
+        let spread = match &self.flow.input {
+            Input::Values(values) => Packets::of_values(map.input.drive, values).sample(sample),
+            Input::Packets(packets) => packets.sample(sample),
         };
-        let there = within(top, SIDE, layout.shape.height) && within(first, pixels, layout.shape.width);
-        // SAFETY: the strip has room for six rows of the tiles' pixels; otherwise they lie within the sample.
+        // SAFETY: the strip has room for six rows of the tiles' pixels.
         unsafe {
-            let whole = match &self.flow.input {
-                Input::Values(values) => Some(*values),
-                Input::Packets(packets) => (map.input.window == 1).then_some(packets.values),
-            };
-            let (from, line) = match whole {
-                Some(values) if there => {
-                    let sample = values.as_ptr().add(sample * layout.sample() + block * layout.plane());
-                    let (y, x) = (top + halo as isize, first + halo as isize);
-                    (sample.add(y as usize * layout.row() + x as usize * LANES), layout.row())
-                }
-                _ => {
-                    let spread = match &self.flow.input {
-                        Input::Values(values) => Packets::of_values(layout, values).sample(sample),
-                        Input::Packets(packets) => packets.sample(sample),
-                    };
-                    for y in 0..SIDE {
-                        spread.row::<X>(block, top + y as isize, first, pixels, strip.add(y * pixels * LANES));
-                    }
-                    (strip.cast_const(), pixels * LANES)
-                }
-            };
+            let (from, line) = spread.rows::<X>(block, corner, (SIDE, TILE * map.columns + 2), strip);
             for column in 0..map.columns {
                 transform::input::<X>(from.add(column * TILE * LANES), line, to.add(column * step), place);
             }

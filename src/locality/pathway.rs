@@ -6,7 +6,7 @@ use crate::kernels::arithmetic::{Arithmetic, Convolution, Errors};
 use crate::kernels::pointwise::relay;
 use crate::kernels::{
     Correlation, EventCarry, EventCorrelation, Input, Isa, Layout, LocalCorrelation, Outcome, PacketLayout, Packets,
-    Pool, Product, Winograd, sum_over_positions, sum_over_samples,
+    Pool, Product, Winograd, WinogradCorrelation, sum_over_positions, sum_over_samples,
 };
 use crate::network::LinearMap;
 
@@ -166,11 +166,15 @@ fn is_tiled(from: Layout, to: Layout, kernel: usize, stride: usize, arithmetic: 
 /// The kernel that correlates activity with the error at the drive.
 pub(super) fn learn(map: LinearMap, activity: Layout, error: PacketLayout, arithmetic: Arithmetic) -> Pairing {
     match map {
-        LinearMap::Dense { .. } => Pairing::Straight(Correlation::dense(activity, error.drive), None),
+        LinearMap::Dense { .. } => Pairing::straight(Correlation::dense(activity, error.drive)),
         LinearMap::Conv { kernel, stride, pad, .. } => {
             let events = arithmetic.errors == Errors::Events && EventCorrelation::suits(activity, kernel);
-            let events = events.then(|| EventCorrelation::new(activity, error, stride, pad));
-            Pairing::Straight(Correlation::conv(activity, error, kernel, stride, pad), events)
+            let tiles = is_tiled(activity, error.drive, kernel, stride, arithmetic);
+            Pairing::Straight {
+                plain: Correlation::conv(activity, error, kernel, stride, pad),
+                events: events.then(|| EventCorrelation::new(activity, error, stride, pad)),
+                tiles: tiles.then(|| Box::new(WinogradCorrelation::new(activity, error, pad))),
+            }
         }
         LinearMap::Local { kernel, stride, pad, .. } => {
             Pairing::Local(LocalCorrelation::new(activity, error.drive, kernel, stride, pad))
@@ -191,8 +195,8 @@ pub(super) fn reads_pooled(map: LinearMap) -> bool {
 /// activity with an error at what it says below.
 pub(super) fn learn_back(map: LinearMap, activity: Layout, error: Layout) -> Pairing {
     match learn(map, error, PacketLayout::whole(activity), Arithmetic::PLAIN) {
-        Pairing::Straight(correlation, _) => Pairing::Swapped(correlation),
-        Pairing::Swapped(correlation) => Pairing::Straight(correlation, None),
+        Pairing::Straight { plain, .. } => Pairing::Swapped(plain),
+        Pairing::Swapped(correlation) => Pairing::straight(correlation),
         Pairing::Local(_) => unreachable!("an inverse is the way back of a convolution or a dense map"),
     }
 }
@@ -231,8 +235,9 @@ pub(super) fn learn_halo(map: LinearMap) -> usize {
 /// How presynaptic activity is paired with postsynaptic error.
 #[derive(Debug, Clone)]
 pub(super) enum Pairing {
-    /// Windows of the activity with single errors: all of them, or event by event.
-    Straight(Correlation, Option<EventCorrelation>),
+    /// Windows of the activity with single errors: event by event where packets are sparse, else by tiles or, without,
+    /// all of them.
+    Straight { plain: Correlation, events: Option<EventCorrelation>, tiles: Option<Box<WinogradCorrelation>> },
     /// Windows of the error with single activities.
     Swapped(Correlation),
     /// As straight, but each position by itself.
@@ -240,29 +245,32 @@ pub(super) enum Pairing {
 }
 
 impl Pairing {
+    /// All windows with all errors.
+    fn straight(plain: Correlation) -> Pairing {
+        Pairing::Straight { plain, events: None, tiles: None }
+    }
+
     /// Floats of scratch that batches of up to `samples` need.
     pub(super) fn scratch_len(&self, samples: usize) -> usize {
         match self {
-            Pairing::Straight(correlation, events) => {
+            Pairing::Straight { plain, events, tiles } => {
                 let events = events.as_ref().map_or(0, |events| events.scratch_len(samples));
-                correlation.scratch_len(samples).max(events)
+                let tiles = tiles.as_ref().map_or(0, |tiles| tiles.scratch_len(samples));
+                plain.scratch_len(samples).max(events).max(tiles)
             }
             Pairing::Swapped(correlation) => correlation.scratch_len(samples),
             Pairing::Local(correlation) => correlation.scratch_len(),
         }
     }
 
-    /// The kernel that goes through these packets event by event, if that is the faster way.
-    fn by_events(&self, packets: Packets<'_>) -> Option<&EventCorrelation> {
-        match self {
-            Pairing::Straight(_, Some(events)) if packets.density() < EventCorrelation::DENSEST => Some(events),
-            _ => None,
-        }
-    }
-
-    /// Whether these packets are gone through event by event.
+    /// Whether these packets are gone through event by event, because that is the faster way.
     pub(super) fn goes_by_events(&self, packets: Packets<'_>) -> bool {
-        self.by_events(packets).is_some()
+        match self {
+            Pairing::Straight { events: Some(_), tiles, .. } => {
+                packets.density() < EventCorrelation::densest(packets.layout, tiles.is_some())
+            }
+            _ => false,
+        }
     }
 
     /// Adds error x activity, summed over the batch, to the change of the weights.
@@ -274,11 +282,14 @@ impl Pairing {
         scratch: &mut [f32],
         change: &mut [f32],
     ) {
-        if let Some(events) = self.by_events(error) {
-            return events.run(isa, activity.values, error, scratch, change);
-        }
         match self {
-            Pairing::Straight(correlation, _) => correlation.run(isa, activity.values, error, scratch, change),
+            Pairing::Straight { plain, events, tiles } => match (events, tiles) {
+                (Some(events), _) if self.goes_by_events(error) => {
+                    events.run(isa, activity.values, error, scratch, change);
+                }
+                (_, Some(tiles)) => tiles.run(isa, activity.values, error, scratch, change),
+                (_, None) => plain.run(isa, activity.values, error, scratch, change),
+            },
             Pairing::Swapped(correlation) => {
                 let activity = Packets { events: error.events, ..activity };
                 correlation.run(isa, error.values, activity, scratch, change);
@@ -290,7 +301,7 @@ impl Pairing {
     /// Adds the error, summed over the batch and over the positions that share a bias, to the change of the biases.
     pub(super) fn run_biases(&self, isa: Isa, error: Packets<'_>, change: &mut [f32]) {
         match self {
-            Pairing::Straight(..) | Pairing::Swapped(_) => sum_over_positions(isa, error, change),
+            Pairing::Straight { .. } | Pairing::Swapped(_) => sum_over_positions(isa, error, change),
             Pairing::Local(_) => sum_over_samples(isa, error, change),
         }
     }

@@ -72,6 +72,19 @@ pub struct EventCorrelation {
 impl EventCorrelation {
     /// The density from which on the plain correlation is the faster way.
     pub const DENSEST: f64 = 0.42;
+    /// The density from which on tiles are: they do not look at events, of which pooled packets list theirs sooner.
+    pub const DENSEST_BESIDE_TILES: f64 = 0.07;
+    /// The same for pooled packets.
+    pub const DENSEST_POOLED_BESIDE_TILES: f64 = 0.19;
+
+    /// The density from which on another way than this is the faster one for such packets.
+    pub fn densest(error: PacketLayout, beside_tiles: bool) -> f64 {
+        match (beside_tiles, error.window) {
+            (false, _) => EventCorrelation::DENSEST,
+            (true, 1) => EventCorrelation::DENSEST_BESIDE_TILES,
+            (true, _) => EventCorrelation::DENSEST_POOLED_BESIDE_TILES,
+        }
+    }
 
     /// Whether there is one for such activities and this kernel.
     pub fn suits(input: Layout, kernel: usize) -> bool {

@@ -6,10 +6,13 @@
 //!
 //! with `P` tiles x `V` vectors of channels in registers: 12 x 2 sums with AVX-512, 24 multiply-adds for 2 loads of
 //! weights and 12 of values. While one place is computed, the weights of the next are fetched, a line a step: those of
-//! a wide layer come from the L3 cache.
+//! a wide layer come from the L3 cache. What a map learns is such a product too, with channels in as `t` and tiles as
+//! `k`.
 
 // In a register block the indices are the formula.
 #![allow(clippy::needless_range_loop)]
+
+use std::ptr;
 
 use super::super::layout::LANES;
 use super::super::simd::Vector;
@@ -17,19 +20,31 @@ use super::PANEL;
 use super::ahead::Soon;
 
 /// One place's product.
+#[derive(Clone, Copy)]
 pub(super) struct Place {
-    /// Values `[tile][k]`, tiles `values_step` floats apart.
+    /// Values `[t][k]`: floats from one `t` to the next, and from one `k` to the next.
     pub values: *const f32,
     pub values_step: usize,
-    /// Weights `[k][channels of the panel]`, and what will be read after them.
+    pub term_step: usize,
+    /// Weights `[k][channels of the panel]`.
     pub weights: *const f32,
     pub weights_step: usize,
-    pub next_weights: *const f32,
-    pub channels: usize,
-    /// Sums `[tile][32]`, and whether they are continued.
+    pub terms: usize,
+    /// Sums `[t][32]`, and whether they are continued.
     pub sums: *mut f32,
     pub sums_step: usize,
     pub continues: bool,
+}
+
+/// Lines of a cache that follow each other and will be read soon, fetched a line a step.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead {
+    pub line: *const f32,
+    pub lines: usize,
+}
+
+impl Ahead {
+    pub(super) const NOTHING: Ahead = Ahead { line: ptr::null(), lines: 0 };
 }
 
 impl Place {
@@ -38,13 +53,18 @@ impl Place {
         Place { weights: self.weights.wrapping_add(LANES), sums: self.sums.wrapping_add(LANES), ..self }
     }
 
-    /// The sums of `tiles` tiles, rounded up to whole register blocks. Before each, a part of what will be read and
-    /// written soon is fetched.
+    /// The sums of `tiles` tiles, rounded up to whole register blocks. Fetches the weights that will be read next, and
+    /// before each block a part of what will be read and written soon.
     #[inline(always)]
-    pub(super) unsafe fn multiply<X: Vector, const V: usize>(&self, tiles: usize, soon: &mut Soon<'_>) {
+    pub(super) unsafe fn multiply<X: Vector, const V: usize>(
+        &self,
+        tiles: usize,
+        next_weights: *const f32,
+        soon: &mut Soon<'_>,
+    ) {
         let (mut tile, mut part) = (0, 0);
         while tile < tiles {
-            let ahead = self.next_weights.wrapping_add(part * self.channels * LANES);
+            let ahead = Ahead { line: next_weights.wrapping_add(part * self.terms * LANES), lines: self.terms };
             // SAFETY: the caller has room for whole register blocks of tiles.
             unsafe {
                 soon.fetch::<X>();
@@ -66,8 +86,22 @@ impl Place {
         }
     }
 
+    /// The sums of eight `t` from one on.
     #[inline(always)]
-    unsafe fn block<X: Vector, const P: usize, const V: usize>(&self, tile: usize, ahead: *const f32) {
+    pub(super) unsafe fn multiply_eight<X: Vector, const V: usize>(&self, t: usize, ahead: Ahead) {
+        // SAFETY: the caller vouches for the instruction set and for eight.
+        unsafe {
+            if X::TILES == 12 {
+                self.block::<X, 8, V>(t, ahead);
+            } else {
+                self.block::<X, 4, V>(t, ahead);
+                self.block::<X, 4, V>(t + 4, ahead);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn block<X: Vector, const P: usize, const V: usize>(&self, tile: usize, ahead: Ahead) {
         // SAFETY: the caller vouches for the instruction set and for `P` tiles from `tile` on.
         unsafe {
             let values = self.values.add(tile * self.values_step);
@@ -83,14 +117,16 @@ impl Place {
             let mut weights = self.weights;
             // Two blocks fill a panel, so their step is known when this is compiled.
             let weights_step = if V == 2 { PANEL } else { self.weights_step };
-            for k in 0..self.channels {
-                X::prefetch(ahead.wrapping_add(k * LANES));
+            for k in 0..self.terms {
+                if k < ahead.lines {
+                    X::prefetch(ahead.line.wrapping_add(k * LANES));
+                }
                 let mut w = [X::splat(0.0); V];
                 for v in 0..V {
                     w[v] = X::load(weights.add(v * LANES));
                 }
                 for p in 0..P {
-                    let x = X::splat(*values.add(p * self.values_step + k));
+                    let x = X::splat(*values.add(p * self.values_step + k * self.term_step));
                     for v in 0..V {
                         block[p][v] = block[p][v].fma(x, w[v]);
                     }

@@ -24,6 +24,8 @@ const A: f32 = 0.75;
 const B: f32 = 1.5;
 const A2: f32 = A * A;
 const B2: f32 = B * B;
+const BY_A: f32 = 1.0 / (2.0 * A2 * (A2 - B2));
+const BY_B: f32 = 1.0 / (2.0 * B2 * (B2 - A2));
 
 /// Six values of the input in one dimension.
 #[inline(always)]
@@ -136,8 +138,6 @@ pub(super) unsafe fn kernel<X: Vector>(g: [X; 9]) -> [X; SIDE * SIDE] {
 
 #[inline(always)]
 unsafe fn kernel_line<X: Vector>(g: [X; 3]) -> [X; SIDE] {
-    const BY_A: f32 = 1.0 / (2.0 * A2 * (A2 - B2));
-    const BY_B: f32 = 1.0 / (2.0 * B2 * (B2 - A2));
     // SAFETY: the caller vouches for the instruction set.
     unsafe {
         let minus = X::splat(-1.0);
@@ -152,5 +152,81 @@ unsafe fn kernel_line<X: Vector>(g: [X; 3]) -> [X; SIDE] {
             even_b.fma(minus, odd_b),
             g[2],
         ]
+    }
+}
+
+/// Four errors of a tile as six: [`output_line`] the other way round.
+#[inline(always)]
+unsafe fn error_line<X: Vector>(y: [X; TILE]) -> [X; SIDE] {
+    // SAFETY: the caller vouches for the instruction set.
+    unsafe {
+        let (a, b, a2, b2) = (X::splat(A), X::splat(B), X::splat(A2), X::splat(B2));
+        let (less_a, less_b) = (X::splat(-A), X::splat(-B));
+        let (even_a, odd_a) = (y[0].fma(a2, y[2]), y[1].fma(a2, y[3]));
+        let (even_b, odd_b) = (y[0].fma(b2, y[2]), y[1].fma(b2, y[3]));
+        [y[0], even_a.fma(a, odd_a), even_a.fma(less_a, odd_a), even_b.fma(b, odd_b), even_b.fma(less_b, odd_b), y[3]]
+    }
+}
+
+/// Transforms the 4x4 errors at `from`, whose rows are `row` floats apart, and stores the 36 results `step` floats apart.
+#[inline(always)]
+pub(super) unsafe fn error<X: Vector>(from: *const f32, row: usize, to: *mut f32, step: usize) {
+    // SAFETY: the caller vouches for the instruction set, the errors and the places of the results.
+    unsafe {
+        let mut columns = [[X::splat(0.0); SIDE]; TILE];
+        for column in 0..TILE {
+            let mut y = [X::splat(0.0); TILE];
+            for line in 0..TILE {
+                y[line] = X::load(from.add(line * row + column * LANES));
+            }
+            columns[column] = error_line(y);
+        }
+        for y in 0..SIDE {
+            let x = error_line([columns[0][y], columns[1][y], columns[2][y], columns[3][y]]);
+            for column in 0..SIDE {
+                x[column].store(to.add((y * SIDE + column) * step));
+            }
+        }
+    }
+}
+
+/// Six changes back to three weights: [`kernel_line`] the other way round.
+#[inline(always)]
+unsafe fn change_line<X: Vector>(x: [X; SIDE]) -> [X; 3] {
+    // SAFETY: the caller vouches for the instruction set.
+    unsafe {
+        let minus = X::splat(-1.0);
+        let (s, d) = (x[1].add(x[2]), x[1].fma(minus, x[2]));
+        let (t, e) = (x[3].add(x[4]), x[3].fma(minus, x[4]));
+        [
+            x[0].mul(X::splat(1.0 / (A2 * B2))).fma(X::splat(BY_A), s).fma(X::splat(BY_B), t),
+            d.mul(X::splat(A * BY_A)).fma(X::splat(B * BY_B), e),
+            x[5].fma(X::splat(A2 * BY_A), s).fma(X::splat(B2 * BY_B), t),
+        ]
+    }
+}
+
+/// Brings 36 changes that lie `step` floats apart back to those of nine weights.
+#[inline(always)]
+pub(super) unsafe fn change<X: Vector>(from: *const f32, step: usize) -> [X; 9] {
+    // SAFETY: the caller vouches for the instruction set and the changes.
+    unsafe {
+        let mut columns = [[X::splat(0.0); 3]; SIDE];
+        for column in 0..SIDE {
+            let mut x = [X::splat(0.0); SIDE];
+            for y in 0..SIDE {
+                x[y] = X::load(from.add((y * SIDE + column) * step));
+            }
+            columns[column] = change_line(x);
+        }
+        let mut taps = [X::splat(0.0); 9];
+        for y in 0..3 {
+            let mut x = [X::splat(0.0); SIDE];
+            for column in 0..SIDE {
+                x[column] = columns[column][y];
+            }
+            taps[3 * y..3 * y + 3].copy_from_slice(&change_line(x));
+        }
+        taps
     }
 }
