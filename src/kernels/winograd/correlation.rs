@@ -26,13 +26,10 @@
 // In a register block the indices are the formula.
 #![allow(clippy::needless_range_loop)]
 
-mod coming;
-
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::coming::{Coming, Group};
 use super::super::correlation::TASKS;
 use super::super::isa::Isa;
 use super::super::layout::{LANES, Layout};
@@ -40,8 +37,9 @@ use super::super::packet::{PacketLayout, Packets};
 use super::super::product::check_conv;
 use super::super::simd::{Kernel, Vector};
 use super::super::tasks;
-use super::gemm::{Ahead, Place};
-use super::{PANEL, PLACES, ROWS, SIDE, SKEW, SLICE, TILE, transform};
+use super::ahead::{Ahead, Group, Rows, Soon};
+use super::gemm::Place;
+use super::{PANEL, PLACES, ROWS, Row, SIDE, SKEW, SLICE, TILE, transform};
 
 /// Taps of a kernel.
 const TAPS: usize = 9;
@@ -188,13 +186,12 @@ struct Task<'a> {
 impl Kernel for Task<'_> {
     #[inline(always)]
     unsafe fn compute<X: Vector>(mut self) {
-        let shape = self.correlation;
-        let (mut rows, mut continues) = (shape.rows * self.samples.start, false);
-        let mut group = Group::gather(&self, &mut rows);
+        let (mut after, mut continues) = ((self.samples.start, 0), false);
+        let mut group = self.gather(&mut after);
         while !group.rows().is_empty() {
-            let next = Group::gather(&self, &mut rows);
+            let next = self.gather(&mut after);
             // SAFETY: the caller vouches for the instruction set.
-            unsafe { self.group::<X>(&group, &next, continues) };
+            unsafe { self.group::<X>(group.rows(), next.rows(), continues) };
             (group, continues) = (next, true);
         }
         if continues {
@@ -215,20 +212,36 @@ impl Task<'_> {
         (shape.slice.min(shape.input.blocks() - slice), outs.min(shape.panels * PANEL / LANES))
     }
 
+    fn gather(&self, after: &mut Row) -> Group {
+        let shape = self.correlation;
+        Group::gather(shape.group, after, (self.samples.end, shape.rows), |sample| self.packets.is_quiet(sample))
+    }
+
+    /// What rows of tiles read, to be fetched in `times` parts.
+    fn input_of<'b>(&self, tiles: &'b [Row], times: usize) -> Soon<'b, 3> {
+        let shape = self.correlation;
+        let ((ins, outs), out) = (self.blocks(), self.first.1 * PANEL / LANES);
+        let rows = Rows::overlapping(shape.pad);
+        let activity = (self.activity.values, shape.input);
+        let activity = Ahead::new(activity, tiles, self.first.0..self.first.0 + ins, rows, times);
+        let [errors, winners] = Ahead::packets(&self.packets, tiles, out..out + outs, Rows::apart(TILE), times);
+        Soon::new([activity, errors, winners])
+    }
+
     /// Adds what a group of rows of tiles teaches to the transformed changes.
     #[inline(always)]
-    unsafe fn group<X: Vector>(&mut self, group: &Group, next: &Group, continues: bool) {
+    unsafe fn group<X: Vector>(&mut self, group: &[Row], next: &[Row], continues: bool) {
         let shape = self.correlation;
         let [v_place, e_place, u_place] = shape.places();
         let (ins, outs) = self.blocks();
-        let (tiles, v_step) = (group.rows().len() * shape.columns, ins * LANES);
+        let (tiles, v_step) = (group.len() * shape.columns, ins * LANES);
         // SAFETY: the bench has room for all, in this order.
         unsafe {
             let values = self.bench.as_mut_ptr();
             let errors = values.add(PLACES * v_place);
             let changes = errors.add(PLACES * shape.panels * e_place);
             let strip = changes.add(PLACES * shape.panels * u_place);
-            for (index, &(sample, row)) in group.rows().iter().enumerate() {
+            for (index, &(sample, row)) in group.iter().enumerate() {
                 let top = (row * TILE) as isize;
                 let spread = self.activity.sample(sample);
                 for block in 0..ins {
@@ -253,7 +266,8 @@ impl Task<'_> {
                 }
             }
             let panels = outs.div_ceil(PANEL / LANES);
-            let mut coming = Coming::new(self, next, panels * PLACES * v_step / BLOCK);
+            let times = panels * PLACES * v_step / BLOCK;
+            let mut soon = self.input_of(next, times);
             for panel in 0..panels {
                 let errors = errors.add(PLACES * panel * e_place);
                 let changes = changes.add(PLACES * panel * u_place);
@@ -264,6 +278,7 @@ impl Task<'_> {
                         term_step: v_step,
                         weights: errors.add(place * e_place),
                         weights_step: PANEL,
+                        next_weights: None,
                         terms: tiles,
                         sums: changes.add(place * u_place),
                         sums_step: PANEL,
@@ -271,13 +286,12 @@ impl Task<'_> {
                     };
                     let wide = outs * LANES - panel * PANEL > LANES;
                     for channel in (0..v_step).step_by(BLOCK) {
-                        let ahead = coming.next();
                         if X::BLOCKS == 2 && wide {
-                            product.multiply_eight::<X, 2>(channel, ahead);
+                            product.multiply_eight::<X, 2>(channel, &mut soon);
                         } else {
-                            product.multiply_eight::<X, 1>(channel, ahead);
+                            product.multiply_eight::<X, 1>(channel, &mut soon);
                             if wide {
-                                product.beside().multiply_eight::<X, 1>(channel, Ahead::NOTHING);
+                                product.beside().multiply_eight::<X, 1>(channel, &mut soon);
                             }
                         }
                     }

@@ -5,14 +5,12 @@
 //! ```
 //!
 //! with `P` tiles x `V` vectors of channels in registers: 12 x 2 sums with AVX-512, 24 multiply-adds for 2 loads of
-//! weights and 12 of values. While one place is computed, the weights of the next are fetched, a line a step: those of
-//! a wide layer come from the L3 cache. What a map learns is such a product too, with channels in as `t` and tiles as
-//! `k`.
+//! weights and 12 of values. What a map learns is such a product too, with channels in as `t` and tiles as `k`. While
+//! one place is computed, the weights of the next are fetched, a line a step: those of a wide layer come from the L3
+//! cache. So is what other stages will need.
 
 // In a register block the indices are the formula.
 #![allow(clippy::needless_range_loop)]
-
-use std::ptr;
 
 use super::super::layout::LANES;
 use super::super::simd::Vector;
@@ -26,25 +24,15 @@ pub(super) struct Place {
     pub values: *const f32,
     pub values_step: usize,
     pub term_step: usize,
-    /// Weights `[k][channels of the panel]`.
+    /// Weights `[k][channels of the panel]`, and those that will be read after them, if they are far.
     pub weights: *const f32,
     pub weights_step: usize,
+    pub next_weights: Option<*const f32>,
     pub terms: usize,
     /// Sums `[t][32]`, and whether they are continued.
     pub sums: *mut f32,
     pub sums_step: usize,
     pub continues: bool,
-}
-
-/// Lines of a cache that follow each other and will be read soon, fetched a line a step.
-#[derive(Clone, Copy)]
-pub(super) struct Ahead {
-    pub line: *const f32,
-    pub lines: usize,
-}
-
-impl Ahead {
-    pub(super) const NOTHING: Ahead = Ahead { line: ptr::null(), lines: 0 };
 }
 
 impl Place {
@@ -53,32 +41,25 @@ impl Place {
         Place { weights: self.weights.wrapping_add(LANES), sums: self.sums.wrapping_add(LANES), ..self }
     }
 
-    /// The sums of `tiles` tiles, rounded up to whole register blocks. Fetches the weights that will be read next, and
-    /// before each block a part of what will be read and written soon.
+    /// The sums of `tiles` tiles, rounded up to whole register blocks.
     #[inline(always)]
-    pub(super) unsafe fn multiply<X: Vector, const V: usize>(
-        &self,
-        tiles: usize,
-        next_weights: *const f32,
-        soon: &mut Soon<'_>,
-    ) {
+    pub(super) unsafe fn multiply<X: Vector, const V: usize>(&self, tiles: usize, soon: &mut Soon<'_, 4>) {
         let (mut tile, mut part) = (0, 0);
         while tile < tiles {
-            let ahead = Ahead { line: next_weights.wrapping_add(part * self.terms * LANES), lines: self.terms };
+            let ahead = self.next_weights.map(|weights| weights.wrapping_add(part * self.terms * LANES));
             // SAFETY: the caller has room for whole register blocks of tiles.
             unsafe {
-                soon.fetch::<X>();
                 if X::TILES == 12 && tiles - tile > 4 {
-                    self.block::<X, 12, V>(tile, ahead);
+                    self.block::<X, 12, V, _>(tile, ahead, soon);
                     tile += 12;
                 } else if X::TILES == 12 {
-                    self.block::<X, 4, V>(tile, ahead);
+                    self.block::<X, 4, V, _>(tile, ahead, soon);
                     tile += 4;
                 } else if X::TILES == 6 {
-                    self.block::<X, 6, V>(tile, ahead);
+                    self.block::<X, 6, V, _>(tile, ahead, soon);
                     tile += 6;
                 } else {
-                    self.block::<X, 2, V>(tile, ahead);
+                    self.block::<X, 2, V, _>(tile, ahead, soon);
                     tile += 2;
                 }
             }
@@ -88,20 +69,25 @@ impl Place {
 
     /// The sums of eight `t` from one on.
     #[inline(always)]
-    pub(super) unsafe fn multiply_eight<X: Vector, const V: usize>(&self, t: usize, ahead: Ahead) {
+    pub(super) unsafe fn multiply_eight<X: Vector, const V: usize>(&self, t: usize, soon: &mut Soon<'_, 3>) {
         // SAFETY: the caller vouches for the instruction set and for eight.
         unsafe {
             if X::TILES == 12 {
-                self.block::<X, 8, V>(t, ahead);
+                self.block::<X, 8, V, _>(t, None, soon);
             } else {
-                self.block::<X, 4, V>(t, ahead);
-                self.block::<X, 4, V>(t + 4, ahead);
+                self.block::<X, 4, V, _>(t, None, soon);
+                self.block::<X, 4, V, _>(t + 4, None, soon);
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn block<X: Vector, const P: usize, const V: usize>(&self, tile: usize, ahead: Ahead) {
+    unsafe fn block<X: Vector, const P: usize, const V: usize, const N: usize>(
+        &self,
+        tile: usize,
+        ahead: Option<*const f32>,
+        soon: &mut Soon<'_, N>,
+    ) {
         // SAFETY: the caller vouches for the instruction set and for `P` tiles from `tile` on.
         unsafe {
             let values = self.values.add(tile * self.values_step);
@@ -117,10 +103,12 @@ impl Place {
             let mut weights = self.weights;
             // Two blocks fill a panel, so their step is known when this is compiled.
             let weights_step = if V == 2 { PANEL } else { self.weights_step };
+            let part = soon.part(self.terms);
             for k in 0..self.terms {
-                if k < ahead.lines {
-                    X::prefetch(ahead.line.wrapping_add(k * LANES));
+                if let Some(ahead) = ahead {
+                    X::prefetch(ahead.wrapping_add(k * LANES));
                 }
+                part.fetch::<X>(k);
                 let mut w = [X::splat(0.0); V];
                 for v in 0..V {
                     w[v] = X::load(weights.add(v * LANES));
