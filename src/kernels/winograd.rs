@@ -25,6 +25,8 @@
 //! of an AMD Zen 5, 50 samples, with shapes 32->32 at 32x32 (B), 32->64 at 16x16 (C), 64->64 at 16x16 (D) and 64->512 at
 //! 8x8 (E); plain products reach 90 to 97:
 //! * With a pool or transfer function after it B 232, C 250, D 282, E 279; with a drive that goes to memory B 193.
+//! * With 250 samples, whose activity comes from memory, B 173, C 177, D 230, E 270; where what is needed soon is fetched
+//!   while tiles are multiplied B 228, C 225, D 260, E 295.
 //! * V and M of half the size, or of a third more: the same within noise; of 700 KB: B 165, E 244.
 //! * A few samples through all layers before the next ones, so that activity stays in the L3 cache; huge pages: nothing.
 //! * V and M of different places are 36 streams whose distance is not a power of two (16 floats more): otherwise they
