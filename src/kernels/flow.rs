@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::packet::{PacketLayout, Packets};
-use super::pointwise::{Firing, Gating};
+use super::pointwise::{Fate, Firing, Gating};
 use super::tasks::Batch;
 
 /// What a map does with what stands where its sums go.

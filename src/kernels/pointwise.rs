@@ -16,6 +16,7 @@ mod difference;
 mod fire;
 mod gate;
 mod relay;
+mod settled;
 mod transfer;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,7 @@ pub use fire::{Firing, fire};
 pub(super) use gate::gate_here;
 pub use gate::{Gating, gate};
 pub use relay::relay;
+pub(super) use settled::Fate;
 
 /// Transfer function of a unit: from (pooled) drive to activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

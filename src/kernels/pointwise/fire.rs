@@ -2,8 +2,8 @@
 
 use super::super::isa::Isa;
 use super::super::layout::{LANES, Layout};
-use super::super::simd::{Kernel, Vector};
-use super::super::tasks::{self, Batch};
+use super::super::simd::Vector;
+use super::settled::{Fate, Settled};
 use super::{Pool, Transfer, check_pool, transfer, winners_of};
 
 /// Floats from a drive to the one that is fetched while it is compared.
@@ -17,12 +17,12 @@ pub fn fire(isa: Isa, drive: &[f32], drive_layout: Layout, firing: Firing<'_>) {
     let samples = drive.len() / drive_layout.sample();
     assert_eq!(drive.len(), samples * drive_layout.sample(), "drive of {samples} samples");
     firing.check(drive_layout, samples);
-    tasks::for_each(Fire { drive, drive_layout, firing }, 1, &|fire| isa.compute(fire));
+    Settled { sums: drive, layout: drive_layout, fate: firing }.run(isa);
 }
 
 /// The same within one task.
 pub(in super::super) fn fire_here(isa: Isa, drive: &[f32], drive_layout: Layout, firing: Firing<'_>) {
-    isa.compute(Fire { drive, drive_layout, firing });
+    isa.compute(Settled { sums: drive, layout: drive_layout, fate: firing });
 }
 
 /// A population that fires while its drive is computed, over a batch.
@@ -55,9 +55,10 @@ impl<'a> Firing<'a> {
     fn row_len(&self) -> usize {
         self.layout.shape.width * LANES
     }
+}
 
-    /// The first `samples` and the others.
-    pub(in super::super) fn split_at(self, samples: usize) -> (Firing<'a>, Firing<'a>) {
+impl Fate for Firing<'_> {
+    fn split_at(self, samples: usize) -> (Self, Self) {
         let window = self.window();
         let (activity, others) = self.activity.split_at_mut(samples * self.layout.sample());
         let (winners, other_winners) = self.winners.split_at_mut(samples * window);
@@ -67,11 +68,8 @@ impl<'a> Firing<'a> {
     }
 
     /// Fires what depends on `rows` whole rows of one block's drive from row `top` on, a multiple of the window's side.
-    ///
-    /// # Safety
-    /// The processor has the instruction set of `X`; the rows lie at `drive`, `line` floats apart.
     #[inline(always)]
-    pub(in super::super) unsafe fn rows<X: Vector>(
+    unsafe fn rows<X: Vector>(
         &mut self,
         sample: usize,
         block: usize,
@@ -108,40 +106,6 @@ impl<'a> Firing<'a> {
                     Pool::Mean(2) => mean_of_row::<X>(2, source, line, self.transfer, target),
                     Pool::Mean(size) => mean_of_row::<X>(size, source, line, self.transfer, target),
                 }
-            }
-        }
-    }
-}
-
-/// Drives of a batch that are there already.
-struct Fire<'a> {
-    drive: &'a [f32],
-    drive_layout: Layout,
-    firing: Firing<'a>,
-}
-
-impl Batch for Fire<'_> {
-    fn samples(&self) -> usize {
-        self.drive.len() / self.drive_layout.sample()
-    }
-
-    fn split_at(self, samples: usize) -> (Self, Self) {
-        let (drive, others) = self.drive.split_at(samples * self.drive_layout.sample());
-        let (firing, rest) = self.firing.split_at(samples);
-        let drive_layout = self.drive_layout;
-        (Fire { drive, drive_layout, firing }, Fire { drive: others, drive_layout, firing: rest })
-    }
-}
-
-impl Kernel for Fire<'_> {
-    #[inline(always)]
-    unsafe fn compute<X: Vector>(mut self) {
-        let layout = self.drive_layout;
-        for sample in 0..self.samples() {
-            for block in 0..layout.blocks() {
-                let drive = &self.drive[sample * layout.sample() + layout.offset(block * LANES, 0, 0)..];
-                // SAFETY: the caller vouches for the instruction set; the block's rows lie within the sample.
-                unsafe { self.firing.rows::<X>(sample, block, 0, layout.shape.height, drive.as_ptr(), layout.row()) };
             }
         }
     }

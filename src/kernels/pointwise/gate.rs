@@ -4,8 +4,8 @@
 use super::super::isa::Isa;
 use super::super::layout::{LANES, Layout};
 use super::super::packet::PacketLayout;
-use super::super::simd::{Kernel, Vector};
-use super::super::tasks::{self, Batch};
+use super::super::simd::Vector;
+use super::settled::{Fate, Settled};
 use super::{Pool, Transfer, check_pool, transfer, winners_of};
 use crate::shape::Shape;
 
@@ -18,12 +18,12 @@ pub fn gate(isa: Isa, error: &[f32], error_layout: Layout, gating: Gating<'_>) {
     let samples = error.len() / error_layout.sample();
     assert_eq!(error.len(), samples * error_layout.sample(), "error of {samples} samples");
     gating.check(error_layout, samples);
-    tasks::for_each(Gate { error, error_layout, gating }, 1, &|gate| isa.compute(gate));
+    Settled { sums: error, layout: error_layout, fate: gating }.run(isa);
 }
 
 /// The same within one task.
 pub(in super::super) fn gate_here(isa: Isa, error: &[f32], error_layout: Layout, gating: Gating<'_>) {
-    isa.compute(Gate { error, error_layout, gating });
+    isa.compute(Settled { sums: error, layout: error_layout, fate: gating });
 }
 
 /// A population whose activity gates errors, over a batch, and the packets that they become.
@@ -69,9 +69,10 @@ impl<'a> Gating<'a> {
     fn window(&self) -> usize {
         winners_of(self.pool, self.layout)
     }
+}
 
-    /// The first `samples` and the others.
-    pub(in super::super) fn split_at(self, samples: usize) -> (Gating<'a>, Gating<'a>) {
+impl Fate for Gating<'_> {
+    fn split_at(self, samples: usize) -> (Self, Self) {
         let window = self.window();
         let Gating { pool, transfer, layout, scale, packet_layout, .. } = self;
         let (activity, other_activity) = self.activity.split_at(samples * layout.sample());
@@ -97,17 +98,13 @@ impl<'a> Gating<'a> {
         )
     }
 
-    /// Begins to count the events of all samples.
-    pub(in super::super) fn begin(&mut self) {
+    fn begin(&mut self) {
         self.events.fill(0);
     }
 
     /// Gates `rows` rows of one block's error from row `top` on.
-    ///
-    /// # Safety
-    /// The processor has the instruction set of `X`; the rows lie at `error`, `line` floats apart.
     #[inline(always)]
-    pub(in super::super) unsafe fn rows<X: Vector>(
+    unsafe fn rows<X: Vector>(
         &mut self,
         sample: usize,
         block: usize,
@@ -156,41 +153,6 @@ impl<'a> Gating<'a> {
             }
         }
         self.events[sample] += events;
-    }
-}
-
-/// Errors of a batch that are there already.
-struct Gate<'a> {
-    error: &'a [f32],
-    error_layout: Layout,
-    gating: Gating<'a>,
-}
-
-impl Batch for Gate<'_> {
-    fn samples(&self) -> usize {
-        self.error.len() / self.error_layout.sample()
-    }
-
-    fn split_at(self, samples: usize) -> (Self, Self) {
-        let (error, others) = self.error.split_at(samples * self.error_layout.sample());
-        let (gating, rest) = self.gating.split_at(samples);
-        let error_layout = self.error_layout;
-        (Gate { error, error_layout, gating }, Gate { error: others, error_layout, gating: rest })
-    }
-}
-
-impl Kernel for Gate<'_> {
-    #[inline(always)]
-    unsafe fn compute<X: Vector>(mut self) {
-        let layout = self.error_layout;
-        self.gating.begin();
-        for sample in 0..self.samples() {
-            for block in 0..layout.blocks() {
-                let error = &self.error[sample * layout.sample() + layout.offset(block * LANES, 0, 0)..];
-                // SAFETY: the caller vouches for the instruction set; the block's rows lie within the sample.
-                unsafe { self.gating.rows::<X>(sample, block, 0, layout.shape.height, error.as_ptr(), layout.row()) };
-            }
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 use super::super::flow::{Flow, Input, Outcome, Sum};
 use super::super::layout::LANES;
 use super::super::packet::Packets;
+use super::super::pointwise::Fate;
 use super::super::simd::{Kernel, Vector};
 use super::super::tasks::Batch;
 use super::ahead::{Ahead, Group, Rows, Soon};
