@@ -68,6 +68,20 @@ pub struct Correlation {
     outer: Option<Outer>,
 }
 
+/// Refuses slices that do not belong to packets of this layout, activity of that one and so many weights; says how many
+/// samples they have.
+pub(super) fn check_run(
+    (input, layout): (&[f32], Layout),
+    (packets, error): (Packets<'_>, PacketLayout),
+    (change, weights): (&[f32], usize),
+) -> usize {
+    let samples = packets.samples();
+    packets.check(error);
+    assert_eq!(input.len(), samples * layout.sample(), "input of a correlation");
+    assert_eq!(change.len(), weights, "change of a correlation");
+    samples
+}
+
 impl Correlation {
     /// For the weights `[channel out][channel in][row][column]` of a convolution, from the activity of its input and
     /// the error at its drive. `input.halo` must be at least `pad`.
@@ -170,22 +184,17 @@ impl Correlation {
     /// Adds the correlation over a batch to `change`, in the plain order of the weights. Samples without events are not
     /// read. `scratch` needs no content and holds none of use afterwards.
     pub fn run(&self, isa: Isa, input: &[f32], packets: Packets<'_>, scratch: &mut [f32], change: &mut [f32]) {
-        let samples = packets.samples();
         let fan = self.afferents.len();
         let layout = PacketLayout { drive: self.error, window: self.window };
-        packets.check(layout);
-        assert_eq!(input.len(), samples * self.input.sample(), "input of a correlation");
-        assert_eq!(change.len(), self.error.shape.channels * fan, "change of a correlation");
+        let samples = check_run((input, self.input), (packets, layout), (change, self.error.shape.channels * fan));
         if samples == 0 {
             return;
         }
+        let used = self.outer.as_ref().map_or_else(|| self.partials(samples), |outer| outer.scratch_len(samples));
+        assert!(scratch.len() >= used, "scratch of {}, the correlation needs {used}", scratch.len());
         if let Some(outer) = &self.outer {
-            let used = outer.scratch_len(samples);
-            assert!(scratch.len() >= used, "scratch of {}, the correlation needs {used}", scratch.len());
             return outer.run(isa, input, packets, &mut scratch[..used], change);
         }
-        let used = self.partials(samples);
-        assert!(scratch.len() >= used, "scratch of {}, the correlation needs {used}", scratch.len());
         let (chunk, partial) = (self.chunk(samples), self.partial());
         // Partial changes lie [panel][range][chunk], so one panel's are one slice.
         let chunks = samples.div_ceil(chunk);

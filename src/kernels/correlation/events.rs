@@ -38,7 +38,7 @@ use super::super::packet::{PacketLayout, Packets};
 use super::super::product::check_conv;
 use super::super::simd::{Kernel, Vector};
 use super::super::tasks;
-use super::TASKS;
+use super::{TASKS, check_run};
 
 /// Side of the kernel, and its taps.
 const SIDE: usize = 3;
@@ -163,10 +163,8 @@ impl EventCorrelation {
     /// Adds the correlation over a batch to `change`, in the plain order of the weights. `scratch` needs no content and
     /// holds none of use afterwards.
     pub fn run(&self, isa: Isa, input: &[f32], packets: Packets<'_>, scratch: &mut [f32], change: &mut [f32]) {
-        let samples = packets.samples();
-        packets.check(self.error);
-        assert_eq!(input.len(), samples * self.input.sample(), "input of a correlation");
-        assert_eq!(change.len(), self.channels() * self.input.shape.channels * TAPS, "change of a correlation");
+        let weights = self.channels() * self.input.shape.channels * TAPS;
+        let samples = check_run((input, self.input), (packets, self.error), (change, weights));
         if samples == 0 {
             return;
         }

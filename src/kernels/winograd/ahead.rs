@@ -16,7 +16,6 @@ use super::{ROWS, Row, SIDE, TILE};
 const LINE: usize = LANES * size_of::<f32>();
 
 /// Rows of tiles that go through all stages together.
-#[derive(Clone, Copy)]
 pub(super) struct Group {
     rows: [Row; ROWS],
     count: usize,
@@ -105,7 +104,7 @@ impl Part {
 }
 
 /// Which rows of values belong to a row of tiles.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Rows {
     /// How many each has.
     pub each: usize,

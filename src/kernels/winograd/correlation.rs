@@ -30,7 +30,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::super::correlation::TASKS;
+use super::super::correlation::{TASKS, check_run};
 use super::super::isa::Isa;
 use super::super::layout::{LANES, Layout};
 use super::super::packet::{PacketLayout, Packets};
@@ -138,10 +138,8 @@ impl WinogradCorrelation {
     /// Adds the correlation over a batch to `change`, in the plain order of the weights. `scratch` needs no content and
     /// holds none of use afterwards.
     pub fn run(&self, isa: Isa, input: &[f32], packets: Packets<'_>, scratch: &mut [f32], change: &mut [f32]) {
-        let samples = packets.samples();
-        packets.check(self.error);
-        assert_eq!(input.len(), samples * self.input.sample(), "input of a correlation");
-        assert_eq!(change.len(), self.channels() * self.input.shape.channels * TAPS, "change of a correlation");
+        let weights = self.channels() * self.input.shape.channels * TAPS;
+        let samples = check_run((input, self.input), (packets, self.error), (change, weights));
         if samples == 0 {
             return;
         }
