@@ -23,7 +23,7 @@ mod winograd;
 
 use oracle::{Conv, Exact, UNTOUCHED, dense_synapses, lay, values};
 use proptest::prelude::*;
-use runs::{Biases, RUNS, Run, batch, check_correlation, check_map, scratched};
+use runs::{Biases, RUNS, Run, batch, check_correlation, check_map, check_threads, scratched};
 use synlocal::error::Error;
 use synlocal::kernels::{
     Buffer, Correlation, Input, Isa, Layout, LocalCorrelation, Outcome, PacketLayout, Packets, Product, Sum,
@@ -332,15 +332,7 @@ fn any_number_of_threads_gives_the_same_bits() {
         bits.extend(change.iter().map(|value| value.to_bits()));
         bits
     };
-    for isa in Isa::available() {
-        let with = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of threads");
-            pool.install(|| all(isa))
-        };
-        let alone = with(1);
-        assert!(alone == with(2), "{isa}: two threads");
-        assert!(alone == with(4), "{isa}: four threads");
-    }
+    check_threads(all);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use synlocal::shape::Shape;
 
 use crate::oracle::{Conv, Exact, lay, values};
 use crate::packets::Errors;
+use crate::runs::check_threads;
 
 /// Compares the correlation with errors of this density in windows of this side with its definition.
 fn check_events(conv: Conv, window: usize, density: f64, extra_halo: usize, silent: bool) {
@@ -113,18 +114,12 @@ fn any_number_of_threads_learns_the_same_bits_from_events() {
         let errors = Errors::new(drive, window, samples, 0.3, true);
         let x = lay(input, &values("input", input.shape.len() * samples), 0.0);
         let correlation = EventCorrelation::new(input, PacketLayout { drive, window }, 1, 1);
-        for isa in Isa::available() {
-            let with = |threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of threads");
-                let mut change = vec![0.0; to * from * 9];
-                let mut scratch = vec![f32::NAN; correlation.scratch_len(samples)];
-                pool.install(|| correlation.run(isa, &x, errors.pooled(), &mut scratch, &mut change));
-                change
-            };
-            let alone = with(1);
-            assert!(alone == with(2), "{isa}: two threads");
-            assert!(alone == with(4), "{isa}: four threads");
-        }
+        check_threads(|isa| {
+            let mut change = vec![0.0; to * from * 9];
+            let mut scratch = vec![f32::NAN; correlation.scratch_len(samples)];
+            correlation.run(isa, &x, errors.pooled(), &mut scratch, &mut change);
+            change
+        });
     }
 }
 

@@ -192,3 +192,16 @@ pub(crate) fn scratched(correlation: &Correlation, samples: usize) -> impl Fn(Is
         correlation.run(isa, input, packets, &mut scratch, change);
     }
 }
+
+/// Holds what is computed on each instruction set to the same bits on one, two and four threads.
+pub(crate) fn check_threads<T: PartialEq + Send>(compute: impl Fn(Isa) -> T + Sync) {
+    for isa in Isa::available() {
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of threads");
+            pool.install(|| compute(isa))
+        };
+        let alone = with(1);
+        assert!(alone == with(2), "{isa}: two threads");
+        assert!(alone == with(4), "{isa}: four threads");
+    }
+}
