@@ -13,7 +13,7 @@ use crate::data::{Dataset, Images, Resampler};
 use crate::error::{Error, Result};
 use crate::kernels::{Buffer, Isa, Linear};
 use crate::network::UnitId;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, subtract};
 use crate::rng::Stream;
 use crate::shape::Shape;
 use crate::simulation::{Readout, Simulation, check_input};
@@ -117,9 +117,6 @@ fn labels(images: &Images) -> Vec<usize> {
     (0..images.len()).map(|index| images.label(index)).collect()
 }
 
-/// Weights of one task that takes an update.
-const TASK: usize = 16 * 1024;
-
 /// A linear classifier in training.
 struct Classifier {
     isa: Isa,
@@ -159,10 +156,8 @@ impl Classifier {
 
     /// Takes the update that stands where the derivative stood.
     fn take(&mut self) {
-        let tasks = self.weights.par_chunks_mut(TASK).zip(self.changes.par_chunks(TASK));
-        tasks.for_each(|(weights, update)| {
-            weights.iter_mut().zip(update).for_each(|(weight, update)| *weight -= update)
-        });
+        let update = &self.changes[..self.weights.len()];
+        subtract(&mut self.weights, update);
     }
 
     /// Percent of `features` whose label is found.

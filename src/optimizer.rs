@@ -184,6 +184,12 @@ impl Optimizer {
     }
 }
 
+/// Weights take the update that stands in their order in `update`: they subtract it.
+pub fn subtract(weights: &mut [f32], update: &[f32]) {
+    let tasks = weights.par_chunks_mut(CHUNK).zip(update.par_chunks(CHUNK));
+    tasks.for_each(|(weights, update)| weights.iter_mut().zip(update).for_each(|(weight, &update)| *weight -= update));
+}
+
 /// [`Optimizer::fold`] of some weights.
 struct Fold<'a> {
     optimizer: &'a Optimizer,

@@ -21,7 +21,7 @@ use crate::kernels::{
     Buffer, Firing, Gating, Input, Layout, Outcome, PacketLayout, Packets, Pool, Sum, Transfer, pointwise,
 };
 use crate::network::{self, FeedbackId, Network, UnitId};
-use crate::optimizer::{Moments, Optimizer};
+use crate::optimizer::{Moments, Optimizer, subtract};
 use crate::rng::Rng;
 
 /// What a feedback projection has that is a learned inverse.
@@ -226,7 +226,7 @@ impl State {
         let (Some(inverse), Some(weights)) = (&mut synapses.inverse, &mut synapses.weights) else { return };
         inverse.updates += 1;
         optimizer.update(self.isa, inverse.updates, &mut inverse.moments, &mut inverse.change);
-        weights.values.iter_mut().zip(&inverse.change).for_each(|(weight, &update)| *weight -= update);
+        subtract(&mut weights.values, &inverse.change);
         synapses.pathway.pack(self.isa, weights.synapses(), &mut synapses.packed);
     }
 

@@ -11,7 +11,7 @@ use crate::kernels::pointwise;
 use crate::kernels::{Arithmetic, Buffer, Input, Isa, Layout, Outcome, Packets, Sum};
 use crate::loss::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspace};
 use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, subtract};
 use crate::rng::Stream;
 
 /// Weights of one task.
@@ -434,9 +434,4 @@ fn import(layout: Layout, plain: &[f32], samples: &mut [f32], count: usize) {
         .zip(plain.par_chunks(layout.shape.len()))
         .take(count)
         .for_each(|(sample, plain)| layout.import(plain, sample));
-}
-
-fn subtract(weights: &mut [f32], update: &[f32]) {
-    let tasks = weights.par_chunks_mut(TASK).zip(update.par_chunks(TASK));
-    tasks.for_each(|(weights, update)| weights.iter_mut().zip(update).for_each(|(weight, &update)| *weight -= update));
 }
