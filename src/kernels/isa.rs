@@ -32,7 +32,11 @@ impl Kind {
         match self {
             Kind::Scalar => true,
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Kind::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("popcnt")
+            }
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => {
                 Kind::Avx2.is_here()

@@ -5,13 +5,13 @@ use std::arch::x86_64::*;
 use super::super::layout::LANES;
 use super::{Kernel, Vector, append_lanes};
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma,avx2")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma,avx2,popcnt")]
 pub(super) unsafe fn avx512(kernel: impl Kernel) {
     // SAFETY: the caller vouches for the features that this function names.
     unsafe { kernel.compute::<Wide>() }
 }
 
-#[target_feature(enable = "fma,avx2")]
+#[target_feature(enable = "fma,avx2,popcnt")]
 pub(super) unsafe fn avx2(kernel: impl Kernel) {
     // SAFETY: the caller vouches for the features that this function names.
     unsafe { kernel.compute::<Pair>() }
