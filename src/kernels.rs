@@ -5,6 +5,7 @@ mod afferents;
 pub mod arithmetic;
 pub mod buffer;
 pub mod correlation;
+mod events;
 pub mod flow;
 pub mod isa;
 pub mod layout;

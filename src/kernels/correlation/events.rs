@@ -17,11 +17,13 @@
 //! The activity of a tile, some rows of one map or the maps of a few samples, 32 channels at a time, stays in the L1
 //! cache, which is why lists are made tile by tile.
 //!
-//! What was tried, in ms on one core of an AMD Zen 5 with 250 errors of pooled maps, 32->32 at 32x32 (B), 64->64 at 16x16
-//! (D), 64->512 at 8x8 (E), where the plain correlation takes 20.4, 20.9, 42.3:
-//! * Every window has an error, a density of 1/4: B 9.9, D 9.6, E 18.5; every fourth window has: B 4.9, D 6.0, E 8.1. Two
-//!   thirds of that are loads: 20 an event, of which this processor does 1.6 a cycle.
-//! * While lists go by, the activity that comes next is fetched: B 10.9 -> 9.9, with few events 7.1 -> 4.9.
+//! On one core of an AMD Zen 5, with 250 errors of pooled maps, 32->32 at 32x32 (B), 64->64 at 16x16 (D), 64->512 at 8x8
+//! (E), the plain correlation takes 22.3, 22.0, 45.0 ms:
+//! * Every window has an error, a density of 1/4: B 8.9, D 8.4, E 15.8; every fourth window has: B 4.6, D 4.3, E 7.3. Two
+//!   thirds of that are the multiply-adds, 11 to 12 cycles an event of 18 loads.
+//! * Where in the activity an event reads is loaded four events before (see `SOON`): D 9.3 -> 8.7, with an error at every
+//!   place 31.5 -> 27.7. Lists are filled up to a multiple of four with events of no value.
+//! * While lists go by, what comes next is fetched: activity, B 10.9 -> 9.9, and packets, B 9.3 -> 8.9.
 //! * Lists made value by value in plain code took as long as turning vectors round with few samples, 15 % longer with
 //!   many. Tiles of half the size: B 20 % longer, E 13 %.
 
@@ -32,6 +34,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::super::events::{Ahead, SOON, Tile, Tiling};
 use super::super::isa::Isa;
 use super::super::layout::{LANES, Layout};
 use super::super::packet::{PacketLayout, Packets};
@@ -64,18 +67,18 @@ pub struct EventCorrelation {
     stride: usize,
     /// Floats into a block at which the first window stands.
     corner: usize,
-    /// Samples of a tile, and its rows of values where one sample has more than a tile.
-    samples: usize,
-    rows: usize,
+    /// Floats from a pooling window's first place in the activity to each, row by row.
+    members: Vec<f32>,
+    tiling: Tiling,
 }
 
 impl EventCorrelation {
     /// The density from which on the plain correlation is the faster way.
-    pub const DENSEST: f64 = 0.42;
+    pub const DENSEST: f64 = 0.7;
     /// The density from which on tiles are: they do not look at events, of which pooled packets list theirs sooner.
-    pub const DENSEST_BESIDE_TILES: f64 = 0.07;
+    pub const DENSEST_BESIDE_TILES: f64 = 0.14;
     /// The same for pooled packets.
-    pub const DENSEST_POOLED_BESIDE_TILES: f64 = 0.19;
+    pub const DENSEST_POOLED_BESIDE_TILES: f64 = 0.24;
 
     /// The density from which on another way than this is the faster one for such packets.
     pub fn densest(error: PacketLayout, beside_tiles: bool) -> f64 {
@@ -99,10 +102,12 @@ impl EventCorrelation {
         let blocks = BLOCKS.min(input.blocks());
         let floats = |rows: usize| ((rows * error.window - 1) * stride + SIDE) * input.row() * blocks;
         let rows = (1..=values.height).rev().find(|&rows| floats(rows) <= TILE).unwrap_or(1);
-        let fitting = (TILE / (input.plane() * blocks)).min(EXACT / input.sample());
-        let samples = if rows == values.height { fitting.max(1) } else { 1 };
+        let samples = (TILE / (input.plane() * blocks)).min(EXACT / input.sample());
+        let tiling = Tiling::new(error, rows, samples);
         let corner = (input.halo - pad) * (input.row() + input.lanes);
-        EventCorrelation { input, error, stride, corner, samples, rows }
+        let member = |index: usize| index / error.window * input.row() + index % error.window * LANES;
+        let members = (0..error.window * error.window).map(|index| (member(index) * stride) as f32).collect();
+        EventCorrelation { input, error, stride, corner, members, tiling }
     }
 
     fn channels(&self) -> usize {
@@ -115,7 +120,7 @@ impl EventCorrelation {
 
     /// Samples whose change is summed by one task, which depends on shapes and batch alone.
     fn chunk(&self, samples: usize) -> usize {
-        samples.div_ceil(TASKS.div_ceil(self.panels())).next_multiple_of(self.samples)
+        samples.div_ceil(TASKS.div_ceil(self.panels())).next_multiple_of(self.tiling.samples)
     }
 
     /// Floats of one output channel's change.
@@ -128,30 +133,21 @@ impl EventCorrelation {
         PANEL.min(self.channels().next_multiple_of(LANES)) * self.fan()
     }
 
-    /// What to fetch of a tile whose activity begins at `start`, in `parts` parts.
+    /// The activity of a tile, some blocks of it, that begins at `start`, to be fetched in `parts` parts.
     fn ahead(&self, start: *const f32, parts: usize) -> Ahead {
-        let blocks = BLOCKS.min(self.input.blocks());
-        let (stretch, stretches, pitch) = if self.rows == self.error.values().shape.height {
-            (blocks * self.input.plane(), self.samples, self.input.sample())
+        let (input, blocks) = (self.input, BLOCKS.min(self.input.blocks()));
+        if self.tiling.rows == self.error.values().shape.height {
+            Ahead::new(start, blocks * input.plane(), self.tiling.samples, input.sample(), parts)
         } else {
-            let rows = (self.rows * self.error.window - 1) * self.stride + SIDE;
-            (rows * self.input.row(), blocks, self.input.plane())
-        };
-        let (skip, stretch) = (pitch - stretch, stretch / LANES);
-        Ahead {
-            line: start,
-            lines: stretch,
-            stretch,
-            skip,
-            stretches: stretches - 1,
-            share: (stretch * stretches).div_ceil(parts.max(1)),
+            let rows = (self.tiling.rows * self.error.window - 1) * self.stride + SIDE;
+            Ahead::new(start, rows * input.row(), blocks, input.plane(), parts)
         }
     }
 
     /// Room for the events of one output channel in one tile: for all that there may be, and for what is written
     /// behind the last one.
     fn room(&self) -> usize {
-        self.samples * self.rows * self.error.values().shape.width + LANES
+        self.tiling.samples * self.tiling.rows * self.error.values().shape.width + LANES
     }
 
     /// Floats of scratch that [`EventCorrelation::run`] needs for batches of up to `samples`.
@@ -183,13 +179,17 @@ impl EventCorrelation {
         let (channels, fan) = (self.input.shape.channels, self.fan());
         change.par_chunks_mut(channels * TAPS).enumerate().for_each(|(out, change)| {
             let parts = scratch[out / PANEL * chunks * partial..][..chunks * partial].chunks_exact(partial);
-            for part in parts {
-                let part = &part[out % PANEL * fan..][..fan];
-                for (channel, change) in change.chunks_exact_mut(TAPS).enumerate() {
-                    let taps = part[channel / LANES * TAPS * LANES + channel % LANES..].iter().step_by(LANES);
-                    change.iter_mut().zip(taps).for_each(|(change, part)| *change += part);
+            tasks::with_bench(fan, |total| {
+                total.fill(0.0);
+                for part in parts {
+                    let part = &part[out % PANEL * fan..][..fan];
+                    total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
                 }
-            }
+                for (channel, change) in change.chunks_exact_mut(TAPS).enumerate() {
+                    let taps = total[channel / LANES * TAPS * LANES + channel % LANES..].iter().step_by(LANES);
+                    change.iter_mut().zip(taps).for_each(|(change, total)| *change += total);
+                }
+            });
         });
     }
 }
@@ -207,34 +207,18 @@ struct Lists<'a> {
     bench: &'a mut [f32],
 }
 
-/// Some rows of values of some samples.
-struct Tile {
-    samples: Range<usize>,
-    rows: Range<usize>,
-}
-
 impl Kernel for Lists<'_> {
     #[inline(always)]
     unsafe fn compute<X: Vector>(mut self) {
-        let shape = self.correlation;
         self.partial.fill(0.0);
-        let mut sample = self.samples.start;
-        while sample < self.samples.end {
-            let samples = sample..self.samples.end.min(sample + shape.samples);
-            sample = samples.end;
-            if samples.clone().all(|sample| self.packets.is_quiet(sample)) {
-                continue;
+        let mut after = (self.samples.start, 0);
+        while let Some(tile) = self.correlation.tiling.next(&self.packets, after, self.samples.end) {
+            // SAFETY: the caller vouches for the instruction set; the bench has room for the lists of a tile.
+            unsafe {
+                let counts = self.list::<X>(&tile);
+                self.learn::<X>(&tile, &counts);
             }
-            let height = shape.error.values().shape.height;
-            for row in (0..height).step_by(shape.rows) {
-                let tile = Tile { samples: samples.clone(), rows: row..height.min(row + shape.rows) };
-                let next = if tile.rows.end < height { (samples.start, tile.rows.end) } else { (samples.end, 0) };
-                // SAFETY: the caller vouches for the instruction set; the bench has room for the lists of a tile.
-                unsafe {
-                    let counts = self.list::<X>(&tile);
-                    self.learn::<X>(&tile, next, &counts);
-                }
-            }
+            after = tile.after;
         }
     }
 }
@@ -249,6 +233,12 @@ impl Lists<'_> {
         (values[channel * room..].as_mut_ptr(), windows[channel * room..].as_mut_ptr().cast())
     }
 
+    /// Blocks of the panel's output channels.
+    fn blocks(&self) -> Range<usize> {
+        let first = self.panel * PANEL / LANES;
+        first..self.correlation.error.drive.blocks().min(first + PANEL / LANES)
+    }
+
     /// Makes the lists of a tile and says how many events are in each. Sixteen places of sixteen channels are turned
     /// round, so that a channel's are one vector, and what is not there is left out of it.
     #[inline(always)]
@@ -257,9 +247,9 @@ impl Lists<'_> {
         let (layout, side) = (shape.error.values(), shape.error.window);
         let (step_row, step_column) = (shape.stride * shape.input.row(), shape.stride * LANES);
         let mut counts = [0; PANEL];
-        let first = self.panel * PANEL / LANES;
-        for block in first..layout.blocks().min(first + PANEL / LANES) {
-            let (mut places, mut windows, mut waiting) = ([0; LANES], [0; LANES], 0);
+        let blocks = self.blocks();
+        for block in blocks.clone() {
+            let (mut places, mut windows, mut waiting) = ([0; LANES], [0.0; LANES], 0);
             for sample in tile.samples.clone() {
                 if self.packets.is_quiet(sample) {
                     continue;
@@ -270,11 +260,11 @@ impl Lists<'_> {
                     window += (row - tile.rows.start) * side * step_row;
                     for column in 0..layout.shape.width {
                         places[waiting] = place + column * LANES;
-                        windows[waiting] = window + column * side * step_column;
+                        windows[waiting] = (window + column * side * step_column) as f32;
                         waiting += 1;
                         if waiting == LANES {
                             // SAFETY: the caller vouches for the instruction set; places are those of the packets.
-                            unsafe { self.append::<X>(&places, &windows, (block - first) * LANES, &mut counts) };
+                            unsafe { self.append::<X>(&places, &windows, (block - blocks.start) * LANES, &mut counts) };
                             waiting = 0;
                         }
                     }
@@ -282,9 +272,16 @@ impl Lists<'_> {
             }
             if waiting > 0 {
                 // SAFETY: as above.
-                unsafe {
-                    self.append::<X>(&places[..waiting], &windows[..waiting], (block - first) * LANES, &mut counts)
-                };
+                unsafe { self.append::<X>(&places[..waiting], &windows, (block - blocks.start) * LANES, &mut counts) };
+            }
+        }
+        for channel in 0..PANEL {
+            let (values, windows) = self.lists(channel);
+            let count = counts[channel] as usize;
+            // SAFETY: a list has room for a vector more than its events.
+            unsafe {
+                X::splat(0.0).store(values.add(count));
+                X::splat(0.0).store(windows.cast::<f32>().add(count));
             }
         }
         counts
@@ -295,36 +292,34 @@ impl Lists<'_> {
     unsafe fn append<X: Vector>(
         &mut self,
         places: &[usize],
-        windows: &[usize],
+        windows: &[f32; LANES],
         channel: usize,
         counts: &mut [u32; PANEL],
     ) {
-        let shape = self.correlation;
-        let side = shape.error.window;
-        let (step_row, step_column) = (shape.stride * shape.input.row(), shape.stride * LANES);
+        let members = &self.correlation.members;
         // SAFETY: the caller's; a list has room for all events of the tile and a vector more.
         unsafe {
             let zero = X::splat(0.0);
-            let (mut values, mut whither) = ([zero; LANES], [zero; LANES]);
-            for (index, (&place, &window)) in places.iter().zip(windows).enumerate() {
+            let (mut values, mut steps) = ([zero; LANES], [zero; LANES]);
+            for (index, &place) in places.iter().enumerate() {
                 values[index] = X::load(self.packets.values.as_ptr().add(place));
-                whither[index] = X::splat(window as f32);
-                if side > 1 {
-                    let member = X::load_bytes(self.packets.winners.as_ptr().add(place));
-                    for other in 1..side * side {
-                        let window = window + other / side * step_row + other % side * step_column;
-                        let here = member.equal(X::splat(other as f32));
-                        whither[index] = X::splat(window as f32).select(here, whither[index]);
+                if members.len() > 1 {
+                    let winner = X::load_bytes(self.packets.winners.as_ptr().add(place));
+                    for (member, &step) in members.iter().enumerate().skip(1) {
+                        steps[index] = X::splat(step).select(winner.equal(X::splat(member as f32)), steps[index]);
                     }
                 }
             }
             X::transpose(&mut values);
-            X::transpose(&mut whither);
+            if members.len() > 1 {
+                X::transpose(&mut steps);
+            }
+            let first = X::load(windows.as_ptr());
             for lane in 0..LANES {
                 let (list, windows) = self.lists(channel + lane);
                 let count = &mut counts[channel + lane];
                 let listed = *count as usize;
-                *count += values[lane].append(whither[lane], list.add(listed), windows.add(listed)) as u32;
+                *count += values[lane].append(first.add(steps[lane]), list.add(listed), windows.add(listed)) as u32;
             }
         }
     }
@@ -336,27 +331,34 @@ impl Lists<'_> {
         self.input.as_ptr().wrapping_add(sample * shape.input.sample() + row + shape.corner)
     }
 
-    /// Adds what the lists of a tile say to the partial change, while the activity that is read after it is fetched: the
-    /// tile's next channels, or those of the tile that begins at `next`.
+    /// Adds what the lists of a tile say to the partial change, while what is read after it is fetched: the activity of
+    /// its next channels, or that of the next tile, and its packets.
     #[inline(always)]
-    unsafe fn learn<X: Vector>(&mut self, tile: &Tile, next: (usize, usize), counts: &[u32; PANEL]) {
+    unsafe fn learn<X: Vector>(&mut self, tile: &Tile, counts: &[u32; PANEL]) {
         let shape = self.correlation;
         let layout = shape.input;
         let start = self.start((tile.samples.start, tile.rows.start));
         let lists = counts.iter().filter(|&&count| count > 0).count();
+        let mut packets = shape.tiling.ahead(&self.packets, tile.after, self.blocks(), lists);
         let mut block = 0;
         while block < layout.blocks() {
             let blocks = BLOCKS.min(layout.blocks() - block);
             let after = block + blocks;
-            let from =
-                if after < layout.blocks() { start.wrapping_add(after * layout.plane()) } else { self.start(next) };
-            let mut ahead = shape.ahead(from, lists);
+            let from = if after < layout.blocks() {
+                start.wrapping_add(after * layout.plane())
+            } else {
+                self.start(tile.after)
+            };
+            let mut activity = shape.ahead(from, lists);
             for channel in 0..PANEL {
                 if counts[channel] == 0 {
                     continue;
                 }
                 // SAFETY: a prefetch asks nothing.
-                unsafe { ahead.fetch::<X>() };
+                unsafe {
+                    activity.fetch::<X>();
+                    packets.fetch::<X>();
+                }
                 // SAFETY: the list has so many events; their windows lie within the samples of the tile.
                 unsafe {
                     let (values, windows) = self.lists(channel);
@@ -382,38 +384,6 @@ impl Lists<'_> {
     }
 }
 
-/// Activity that will be read soon: so many stretches of so many lines of a cache, fetched bit by bit.
-struct Ahead {
-    line: *const f32,
-    /// Lines left of this stretch, and of each; floats to the next stretch, and stretches left.
-    lines: usize,
-    stretch: usize,
-    skip: usize,
-    stretches: usize,
-    /// Lines to fetch at once.
-    share: usize,
-}
-
-impl Ahead {
-    #[inline(always)]
-    unsafe fn fetch<X: Vector>(&mut self) {
-        for _ in 0..self.share {
-            if self.lines == 0 {
-                if self.stretches == 0 {
-                    return;
-                }
-                self.stretches -= 1;
-                self.lines = self.stretch;
-                self.line = self.line.wrapping_add(self.skip);
-            }
-            // SAFETY: a prefetch asks nothing but the instruction set, for which the caller vouches.
-            unsafe { X::prefetch(self.line) };
-            self.line = self.line.wrapping_add(LANES);
-            self.lines -= 1;
-        }
-    }
-}
-
 /// The events of one output channel.
 struct List {
     values: *const f32,
@@ -433,14 +403,19 @@ unsafe fn sum<X: Vector, const R: usize, const V: usize>(
     // SAFETY: the caller vouches for the instruction set, the events' windows and the change.
     unsafe {
         let mut sums = [[[X::splat(0.0); SIDE]; R]; V];
-        for event in 0..list.count {
-            let value = X::splat(*list.values.add(event));
-            let window = activity.add(*list.windows.add(event) as usize);
-            for v in 0..V {
-                for row in 0..R {
-                    let from = window.add(v * layout.plane() + row * layout.row());
-                    for tap in 0..SIDE {
-                        sums[v][row][tap] = sums[v][row][tap].fma(value, X::load(from.add(tap * LANES)));
+        let window = |event: usize| list.windows.add(event).read_volatile() as usize;
+        let mut soon: [usize; SOON] = std::array::from_fn(window);
+        for event in (0..list.count).step_by(SOON) {
+            for ahead in 0..SOON {
+                let window = soon[ahead];
+                soon[ahead] = list.windows.add(event + SOON + ahead).read_volatile() as usize;
+                let value = X::splat(*list.values.add(event + ahead));
+                for v in 0..V {
+                    for row in 0..R {
+                        for tap in 0..SIDE {
+                            let from = window + v * layout.plane() + row * layout.row() + tap * LANES;
+                            sums[v][row][tap] = sums[v][row][tap].fma(value, X::load(activity.add(from)));
+                        }
                     }
                 }
             }
