@@ -55,7 +55,9 @@ pub(crate) trait Vector: Copy {
     unsafe fn equal(self, other: Self) -> Self::Mask;
     /// `self` where the mask is true, else `other`.
     unsafe fn select(self, mask: Self::Mask, other: Self) -> Self;
-    /// How many lanes are not zero; NaN is not.
+    /// A bit for each lane, the first lane's lowest.
+    unsafe fn bits(mask: Self::Mask) -> u32;
+    /// A bit for each lane that is not zero; NaN is not.
     unsafe fn nonzeros(self) -> u32;
     /// Stores the lanes that are not zero (NaN is not) one after the other, the same lanes of `beside` as whole numbers,
     /// and says how many there are. Up to sixteen values behind the last one are overwritten.
@@ -190,8 +192,12 @@ impl Vector for Plain {
         out
     }
     #[inline(always)]
+    unsafe fn bits(mask: Self::Mask) -> u32 {
+        (0..LANES).map(|lane| u32::from(mask[lane]) << lane).sum()
+    }
+    #[inline(always)]
     unsafe fn nonzeros(self) -> u32 {
-        self.0.iter().map(|&value| u32::from(value != 0.0)).sum()
+        (0..LANES).map(|lane| u32::from(self.0[lane] != 0.0) << lane).sum()
     }
     #[inline(always)]
     unsafe fn append(self, beside: Self, to: *mut f32, to_beside: *mut u32) -> usize {

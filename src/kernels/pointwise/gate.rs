@@ -201,7 +201,7 @@ impl Row {
             unsafe {
                 let gated = self.gated::<X>(transfer, column);
                 gated.store(packet.add(column * LANES));
-                events += gated.nonzeros();
+                events += gated.nonzeros().count_ones();
             }
         }
         events
@@ -230,7 +230,7 @@ impl Row {
                         gated.select(here, X::splat(0.0)).store(packet.add(y * packet_row + x * LANES));
                     }
                 }
-                events += gated.nonzeros();
+                events += gated.nonzeros().count_ones();
             }
         }
         events
@@ -250,7 +250,7 @@ impl Row {
                         share.store(packet.add(y * packet_row + x * LANES));
                     }
                 }
-                events += share.nonzeros() * (size * size) as u32;
+                events += share.nonzeros().count_ones() * (size * size) as u32;
             }
         }
         events

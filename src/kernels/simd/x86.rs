@@ -96,9 +96,13 @@ impl Vector for Wide {
         Wide(unsafe { _mm512_mask_blend_ps(mask, other.0, self.0) })
     }
     #[inline(always)]
+    unsafe fn bits(mask: Self::Mask) -> u32 {
+        u32::from(mask)
+    }
+    #[inline(always)]
     unsafe fn nonzeros(self) -> u32 {
         // SAFETY: see above.
-        unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps()) }.count_ones()
+        u32::from(unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps()) })
     }
     #[inline(always)]
     unsafe fn append(self, beside: Self, to: *mut f32, to_beside: *mut u32) -> usize {
@@ -233,13 +237,17 @@ impl Vector for Pair {
         unsafe { Pair(_mm256_blendv_ps(other.0, self.0, mask.0), _mm256_blendv_ps(other.1, self.1, mask.1)) }
     }
     #[inline(always)]
+    unsafe fn bits(mask: Self::Mask) -> u32 {
+        // SAFETY: see above.
+        unsafe { (_mm256_movemask_ps(mask.0) | _mm256_movemask_ps(mask.1) << 8) as u32 }
+    }
+    #[inline(always)]
     unsafe fn nonzeros(self) -> u32 {
         // SAFETY: see above.
         unsafe {
             let zero = _mm256_setzero_ps();
-            let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self.0, zero));
-            let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self.1, zero));
-            (low | high << 8).count_ones()
+            let there = _mm256_cmp_ps::<_CMP_NEQ_UQ>;
+            Self::bits((there(self.0, zero), there(self.1, zero)))
         }
     }
     #[inline(always)]
