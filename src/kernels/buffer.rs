@@ -1,7 +1,12 @@
 //! A block of f32s that starts on a cache line, zero at first.
 
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
+
+/// Bytes of a huge page.
+#[cfg(target_os = "linux")]
+const HUGE: usize = 2 << 20;
 
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -17,7 +22,23 @@ pub struct Buffer {
 impl Buffer {
     /// `len` zeros.
     pub fn zeros(len: usize) -> Self {
-        Buffer { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
+        let mut lines = Vec::with_capacity(len.div_ceil(16));
+        ask_for_huge_pages(lines.spare_capacity_mut());
+        lines.resize(len.div_ceil(16), Line([0.0; 16]));
+        Buffer { lines, len }
+    }
+}
+
+/// Asks that memory, which nobody has touched, comes in pages of 2 MB, where the system gives them to who asks. Kernels
+/// that take a line of each of many samples touch a page with each step, and the processor remembers where only so many of
+/// them are.
+fn ask_for_huge_pages<T>(memory: &mut [MaybeUninit<T>]) {
+    #[cfg(target_os = "linux")]
+    if size_of_val(memory) >= HUGE {
+        let before = memory.as_ptr().addr().next_multiple_of(HUGE) - memory.as_ptr().addr();
+        let len = size_of_val(memory).saturating_sub(before);
+        // SAFETY: these whole pages belong to the memory, and how large pages are changes nothing in them.
+        unsafe { libc::madvise(memory.as_mut_ptr().wrapping_byte_add(before).cast(), len, libc::MADV_HUGEPAGE) };
     }
 }
 
