@@ -29,7 +29,7 @@ use crate::rng::Rng;
 pub(super) struct Inverse {
     transfer: Transfer,
     pairing: Pairing,
-    pub(super) change: Vec<f32>,
+    pub(super) change: Buffer,
     pub(super) moments: Moments,
     pub(super) updates: u64,
     /// Layout of what the inverse says, and of an error at it.
@@ -63,7 +63,7 @@ impl Inverse {
         Inverse {
             transfer: feedback.transfer,
             pairing: pathway::learn_back(feedback.map, upper.layout, packet_layout),
-            change: vec![0.0; weights],
+            change: Buffer::zeros(weights),
             moments: optimizer.moments(weights),
             updates: 0,
             layout,

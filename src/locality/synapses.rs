@@ -29,7 +29,7 @@ pub(super) struct ForwardSynapses {
 #[derive(Debug, Clone)]
 pub(super) struct Plasticity {
     pub pairing: Pairing,
-    pub change: Vec<f32>,
+    pub change: Buffer,
     pub moments: Moments,
     /// Updates made so far: projections of different blocks learn at different times.
     pub updates: u64,
@@ -98,7 +98,7 @@ impl ForwardSynapses {
         let pathway = pathway::drive(map, from.layout, to.drive_layout, provision.arithmetic);
         let plasticity = network.learns(id).then(|| Plasticity {
             pairing: pathway::learn(map, from.layout, to.packet_layout, provision.arithmetic),
-            change: vec![0.0; weights.values.len()],
+            change: Buffer::zeros(weights.values.len()),
             moments: provision.optimizer.moments(weights.values.len()),
             updates: 0,
         });

@@ -82,7 +82,7 @@ impl State {
             }
             Place::Change(id) => match &mut self.forward[id.0].plasticity {
                 None => Parts::default(),
-                Some(own) => Parts { floats: smallvec![own.change.as_mut_slice()], ..Parts::default() },
+                Some(own) => Parts { floats: smallvec![&mut own.change[..]], ..Parts::default() },
             },
             Place::Moments(id) => match &mut self.forward[id.0].plasticity {
                 None => Parts::default(),
@@ -101,7 +101,7 @@ impl State {
             },
             Place::FeedbackChange(id) => match &mut self.feedback[id.0].inverse {
                 None => Parts::default(),
-                Some(inverse) => Parts { floats: smallvec![inverse.change.as_mut_slice()], ..Parts::default() },
+                Some(inverse) => Parts { floats: smallvec![&mut inverse.change[..]], ..Parts::default() },
             },
             Place::FeedbackMoments(id) => match &mut self.feedback[id.0].inverse {
                 None => Parts::default(),
