@@ -68,7 +68,7 @@ fn time_product(
     let isa = isa();
     let weights = values("weights", weights);
     let mut packed = Buffer::zeros(product.packed_len());
-    product.pack(&weights, &mut packed);
+    product.pack(isa, &weights, &mut packed);
 
     let x = values("input", input.shape.len() * CHECKED);
     let mut expected = vec![Exact::default(); output.shape.len() * CHECKED];

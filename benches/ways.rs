@@ -130,7 +130,7 @@ fn drive(criterion: &mut Criterion) {
         let mut group = group(criterion, &format!("drive/{}", layer.name));
         let (activity, drive) = (layer.activity(), Layout { halo: 0, ..layer.error.drive });
         let (product, tiles) = (Product::conv(layer.input, drive, 3, 1, 1), Winograd::conv(layer.input, drive, 1));
-        let plain = packed(product.packed_len(), |packed| product.pack(&layer.weights, packed));
+        let plain = packed(product.packed_len(), |packed| product.pack(isa(), &layer.weights, packed));
         let tiled = packed(tiles.packed_len(), |packed| tiles.pack(isa(), &layer.weights, packed));
         group.throughput(layer.work());
         let direct = &mut |drive: &mut [f32]| {
@@ -153,7 +153,7 @@ fn carry(criterion: &mut Criterion) {
         let product = Product::conv_carry(layer.error, below, 3, 1, 1);
         let tiles = Winograd::conv_carry(layer.error, below, 1);
         let by_events = EventCarry::new(layer.error, below, 1);
-        let plain = packed(product.packed_len(), |packed| product.pack(&layer.weights, packed));
+        let plain = packed(product.packed_len(), |packed| product.pack(isa(), &layer.weights, packed));
         let tiled = packed(tiles.packed_len(), |packed| tiles.pack(isa(), &layer.weights, packed));
         group.throughput(layer.work());
         for (one_in, suffix) in [(4, ""), (16, "-16")] {

@@ -311,7 +311,7 @@ fn any_number_of_threads_gives_the_same_bits() {
         let mut bits: Vec<u32> = Vec::new();
         for (product, from, to, weights) in &products {
             let mut packed = vec![0.0; product.packed_len()];
-            product.pack(&values("w", *weights), &mut packed);
+            product.pack(isa, &values("w", *weights), &mut packed);
             let mut output = Buffer::zeros(samples * to.sample());
             product.run(isa, &packed, Input::Values(from), None, Outcome::Sums(Sum::Replace, &mut output));
             bits.extend(output.iter().map(|value| value.to_bits()));

@@ -18,19 +18,17 @@
 //! | local | samples, one pass for each position | taps x channels in | channels out |
 //! | local carry | samples, one pass for each pixel | positions that see it x channels out | channels in |
 //!
-//! One micro-kernel (`product/tile.rs`) does the arithmetic; this file compiles the geometry into passes and packs
-//! weights.
+//! One micro-kernel (`product/tile.rs`) does the arithmetic; this file compiles the geometry into passes.
 
 mod events;
 mod local;
+mod pack;
 mod tile;
 
 pub use events::EventCarry;
 
-use rayon::prelude::*;
-
 use self::tile::Strips;
-use super::afferents::{Afferents, STRETCH, Steps};
+use super::afferents::{Afferents, Steps};
 use super::flow::{Flow, Input, Outcome, Sum};
 use super::isa::Isa;
 use super::layout::{LANES, Layout};
@@ -50,9 +48,6 @@ const TASK: usize = 96 * 1024;
 
 /// Floats of a drive or an error that is not kept, or of packets that are spread out, in one task: 512 KB.
 const BENCH: usize = 128 * 1024;
-
-/// Packed weights of one panel that are worth a task of their own, at least.
-const PACKED: usize = 32 * 1024;
 
 /// Positions of the widest register block: where positions are samples, tasks are made of so many.
 const TILE: usize = 10;
@@ -282,87 +277,6 @@ impl Product {
     /// Floats of the packed weights.
     pub fn packed_len(&self) -> usize {
         self.rows * self.output.blocks() * LANES
-    }
-
-    /// Brings plain weights into the order in which [`Product::run`] reads them: panels of 32 output channels, in each
-    /// the afferents in the order of the sum, side by side the channels of the panel; zero beyond the last channel.
-    pub fn pack(&self, weights: &[f32], packed: &mut [f32]) {
-        assert_eq!(packed.len(), self.packed_len(), "packed weights");
-        if self.rows == 0 {
-            return;
-        }
-        packed.par_chunks_mut(self.rows * PANEL).enumerate().for_each(|(panel, packed)| {
-            self.pack_panel(weights, panel, &self.passes, packed);
-        });
-    }
-
-    /// Packs the rows that one panel has for `passes`, in halves side by side where they are many.
-    fn pack_panel(&self, weights: &[f32], panel: usize, passes: &[Pass], packed: &mut [f32]) {
-        let width = PANEL.min(self.output.blocks() * LANES - panel * PANEL);
-        if passes.len() > 1 && packed.len() > PACKED {
-            let (left, right) = passes.split_at(passes.len() / 2);
-            let (first, second) = packed.split_at_mut((right[0].panel_row - left[0].panel_row) * width);
-            rayon::join(
-                || self.pack_panel(weights, panel, left, first),
-                || self.pack_panel(weights, panel, right, second),
-            );
-            return;
-        }
-        let used = width.min(self.output.shape.channels - panel * PANEL);
-        let mut rest = packed;
-        let mut passes = passes;
-        while let [pass, ..] = passes {
-            let beside = |(index, other): &(usize, &Pass)| {
-                (other.first, other.last, other.plain) == (pass.first, pass.last, pass.plain + index)
-            };
-            let run = passes.iter().enumerate().take(LANES).take_while(beside).count();
-            let rows;
-            (rows, rest) = rest.split_at_mut(run * (pass.last - pass.first) * width);
-            let weights = &weights[panel * PANEL * self.plain_step + pass.plain..];
-            if run > 1 {
-                self.pack_run(weights, pass, run, (used, width), rows);
-            } else {
-                self.pack_pass(weights, pass, (used, width), rows);
-            }
-            passes = &passes[run..];
-        }
-    }
-
-    /// Packs the rows of one pass, `used` of `width` channels: by the places of the plain weights, so that a cache line
-    /// of these is read once, while the rows of a stretch stay in the L1 cache.
-    fn pack_pass(&self, weights: &[f32], pass: &Pass, (used, width): (usize, usize), packed: &mut [f32]) {
-        let plain = self.afferents.plain[pass.first..pass.last].chunks(STRETCH);
-        let by_place = self.by_place[pass.first..pass.last].chunks(STRETCH);
-        for ((plain, by_place), rows) in plain.zip(by_place).zip(packed.chunks_mut(STRETCH * width)) {
-            if self.plain_step == 1 {
-                for (&plain, row) in plain.iter().zip(rows.chunks_exact_mut(width)) {
-                    row[..used].copy_from_slice(&weights[plain as usize..][..used]);
-                }
-            } else {
-                for lane in 0..used {
-                    let weights = &weights[lane * self.plain_step..];
-                    for &member in by_place {
-                        rows[member as usize * width + lane] = weights[plain[member as usize] as usize];
-                    }
-                }
-            }
-            rows.chunks_exact_mut(width).for_each(|row| row[used..].fill(0.0));
-        }
-    }
-
-    /// Packs the rows of up to sixteen passes whose plain weights lie side by side, row by row for all of them.
-    fn pack_run(&self, weights: &[f32], first: &Pass, run: usize, (used, width): (usize, usize), packed: &mut [f32]) {
-        let afferents = first.last - first.first;
-        let mut row = [[0.0; PANEL]; LANES];
-        for (index, &plain) in self.afferents.plain[first.first..first.last].iter().enumerate() {
-            for lane in 0..used {
-                let weights = &weights[lane * self.plain_step + plain as usize..][..run];
-                row.iter_mut().zip(weights).for_each(|(row, weight)| row[lane] = *weight);
-            }
-            for (pass, row) in row.iter().enumerate().take(run) {
-                packed[(pass * afferents + index) * width..][..width].copy_from_slice(&row[..width]);
-            }
-        }
     }
 
     /// Multiplications, each with its addition, that the map's definition asks for one sample.

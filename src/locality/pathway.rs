@@ -48,11 +48,11 @@ impl Pathway {
     /// Brings plain weights into the order in which [`Pathway::run`] reads them.
     pub(super) fn pack(&self, isa: Isa, weights: &[f32], packed: &mut [f32]) {
         match self {
-            Pathway::Weighted(product) => product.pack(weights, packed),
+            Pathway::Weighted(product) => product.pack(isa, weights, packed),
             Pathway::Tiled(tiles) => tiles.pack(isa, weights, packed),
             Pathway::Eventful { product, tiles, .. } => {
                 let (packed, tiled) = packed.split_at_mut(product.packed_len());
-                product.pack(weights, packed);
+                product.pack(isa, weights, packed);
                 tiles.iter().for_each(|tiles| tiles.pack(isa, weights, tiled));
             }
             Pathway::Relayed { .. } => {}

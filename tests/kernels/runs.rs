@@ -39,9 +39,9 @@ pub(crate) trait Map: Sync {
 }
 
 impl Map for Product {
-    fn packed(&self, _: Isa, weights: &[f32]) -> Vec<f32> {
+    fn packed(&self, isa: Isa, weights: &[f32]) -> Vec<f32> {
         let mut packed = vec![f32::NAN; self.packed_len()];
-        self.pack(weights, &mut packed);
+        self.pack(isa, weights, &mut packed);
         packed
     }
 
