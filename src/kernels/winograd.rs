@@ -67,6 +67,10 @@ const SLICE: usize = 64;
 /// Floats of V and M of one group of tiles: 512 KB, half of a L2 cache.
 const GROUP: usize = 128 * 1024;
 
+/// Tiles of a group at least, for which all weights are read once: with 512 channels in and out these are more than the
+/// caches hold, and six tiles, as many as would fit beside, take three times as long as 24.
+const LEAST: usize = 2 * BLOCK;
+
 /// Rows of tiles in a group, at most.
 const ROWS: usize = 48;
 
@@ -125,7 +129,7 @@ impl Winograd {
         let whole = blocks_in + PANEL / LANES;
         let sliced = SLICE / LANES + blocks_out;
         let slice = if sliced < whole { SLICE / LANES } else { blocks_in };
-        let most = GROUP / (whole.min(sliced) * LANES * PLACES);
+        let most = (GROUP / (whole.min(sliced) * LANES * PLACES)).max(LEAST);
         // As many rows of tiles as fit and fill register blocks best.
         let waste = |rows: usize| (rows * columns).next_multiple_of(BLOCK) as f32 / (rows * columns) as f32;
         let fitting = (1..=(most / columns).clamp(1, ROWS)).rev();
