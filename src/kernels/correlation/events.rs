@@ -75,7 +75,7 @@ pub struct EventCorrelation {
 impl EventCorrelation {
     /// The density from which on the plain correlation is the faster way.
     pub const DENSEST: f64 = 0.7;
-    /// The density from which on tiles are: they do not look at events, of which pooled packets list theirs sooner.
+    /// The density from which on tiles are: they do not look at events, and pooled packets list theirs sooner.
     pub const DENSEST_BESIDE_TILES: f64 = 0.14;
     /// The same for pooled packets.
     pub const DENSEST_POOLED_BESIDE_TILES: f64 = 0.24;
@@ -275,6 +275,7 @@ impl Lists<'_> {
                 unsafe { self.append::<X>(&places[..waiting], &windows, (block - blocks.start) * LANES, &mut counts) };
             }
         }
+        // Lists are read some events at once: those without value fill up what is missing.
         for channel in 0..PANEL {
             let (values, windows) = self.lists(channel);
             let count = counts[channel] as usize;
