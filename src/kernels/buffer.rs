@@ -1,12 +1,7 @@
 //! A block of f32s that starts on a cache line, zero at first.
 
 use std::fmt;
-use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
-
-/// Bytes of a huge page.
-#[cfg(target_os = "linux")]
-const HUGE: usize = 2 << 20;
 
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -23,6 +18,7 @@ impl Buffer {
     /// `len` zeros.
     pub fn zeros(len: usize) -> Self {
         let mut lines = Vec::with_capacity(len.div_ceil(16));
+        #[cfg(target_os = "linux")]
         ask_for_huge_pages(lines.spare_capacity_mut());
         lines.resize(len.div_ceil(16), Line([0.0; 16]));
         Buffer { lines, len }
@@ -32,8 +28,9 @@ impl Buffer {
 /// Asks that memory, which nobody has touched, comes in pages of 2 MB, where the system gives them to who asks. Kernels
 /// that take a line of each of many samples touch a page with each step, and the processor remembers where only so many of
 /// them are.
-fn ask_for_huge_pages<T>(memory: &mut [MaybeUninit<T>]) {
-    #[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")]
+fn ask_for_huge_pages<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
+    const HUGE: usize = 2 << 20;
     if size_of_val(memory) >= HUGE {
         let before = memory.as_ptr().addr().next_multiple_of(HUGE) - memory.as_ptr().addr();
         let len = size_of_val(memory).saturating_sub(before);

@@ -7,11 +7,6 @@ use super::layout::LANES;
 use super::packet::{PacketLayout, Packets};
 use super::simd::Vector;
 
-/// Events ahead of which an address is loaded. Where it was loaded only just before, what is read there holds up all
-/// other reading: on an AMD Zen 5 an event with 18 loads takes 12.8 cycles instead of 10.3. Such loads are volatile, or
-/// the compiler would move them to where their value is used.
-pub(super) const SOON: usize = 4;
-
 /// How much of a batch is listed at once: so many samples, or so many rows of values of one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tiling {
@@ -42,6 +37,7 @@ impl Tiling {
         let (mut sample, row) = from;
         while sample < end {
             let samples = sample..end.min(sample + self.samples);
+            // Further rows are those of a sample that has one.
             if row > 0 || samples.clone().any(|sample| !packets.is_quiet(sample)) {
                 let rows = row..self.height.min(row + self.rows);
                 let after = if rows.end < self.height { (sample, rows.end) } else { (samples.end, 0) };
