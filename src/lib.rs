@@ -36,7 +36,7 @@
 //! | [`locality`] | what may be seen |
 //! | [`network`], [`loss`], [`optimizer`] | structure, error at the top, step |
 //! | [`kernels`] | arithmetic on slices |
-//! | [`document`], [`fault`], [`lint`], [`error`], [`shape`], [`rng`], [`number`], [`statistics`] | the ground |
+//! | [`document`], [`fault`], [`lint`], [`error`], [`shape`], [`rng`], [`number`], [`statistics`], `threads` | the ground |
 
 pub mod audit;
 pub mod cli;
@@ -63,6 +63,7 @@ pub mod shape;
 pub mod simulation;
 pub mod statistics;
 pub mod table;
+mod threads;
 pub mod verify;
 
 pub use error::{Error, Result};

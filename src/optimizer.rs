@@ -10,6 +10,7 @@ use crate::fault::Fault;
 use crate::kernels::Isa;
 use crate::kernels::simd::{Kernel, Vector};
 use crate::number::{Number, Operations, Traced};
+use crate::threads::least;
 
 /// The optimiser of an experiment, as its file names it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -121,7 +122,7 @@ impl Optimizer {
     pub fn update(&self, isa: Isa, step: u64, moments: &mut Moments, change: &mut [f32]) {
         let (kept, names) = (moments.0.as_mut_slice(), self.moment_names());
         assert_eq!(kept.len(), names.len(), "moments of another optimiser: this one keeps {names:?}");
-        let change = change.par_chunks_mut(CHUNK);
+        let change = change.par_chunks_mut(CHUNK).with_min_len(least());
         match kept {
             [] => change.for_each(|change| self.fold_on(isa, step, &mut [], &mut [], change)),
             [mean] => change
@@ -186,7 +187,7 @@ impl Optimizer {
 
 /// Weights take the update that stands in their order in `update`: they subtract it.
 pub fn subtract(weights: &mut [f32], update: &[f32]) {
-    let tasks = weights.par_chunks_mut(CHUNK).zip(update.par_chunks(CHUNK));
+    let tasks = weights.par_chunks_mut(CHUNK).zip(update.par_chunks(CHUNK)).with_min_len(least());
     tasks.for_each(|(weights, update)| weights.iter_mut().zip(update).for_each(|(weight, &update)| *weight -= update));
 }
 

@@ -37,6 +37,7 @@ use crate::locality::{Provision, Slot, State, Tensor, View};
 use crate::loss::{Comparison, Criterion};
 use crate::network::{Network, UnitId};
 use crate::schedule::{Passage, Plan, Step, walk};
+use crate::threads;
 
 /// A network that runs and learns.
 #[derive(Debug, Clone)]
@@ -46,6 +47,8 @@ pub struct Simulation {
     stages: Vec<Stage>,
     /// The stage at hand.
     stage: usize,
+    /// Whether brief steps are shared among threads, too.
+    shares: bool,
     state: State,
 }
 
@@ -76,7 +79,7 @@ impl Simulation {
             target_step: targets.step,
         };
         let state = State::new(&network, &provision);
-        Simulation { network, learning, stages, stage: 0, state }
+        Simulation { network, learning, stages, stage: 0, shares: false, state }
     }
 
     /// The network.
@@ -120,6 +123,12 @@ impl Simulation {
         self
     }
 
+    /// The same, but every step is shared among threads, though it may be over sooner on one; it gives the same bits.
+    pub fn sharing(mut self) -> Simulation {
+        self.shares = true;
+        self
+    }
+
     /// Starts counting multiply-adds anew.
     pub fn clear_work(&mut self) {
         self.state.clear_work();
@@ -136,14 +145,18 @@ impl Simulation {
 
     /// A learning step under the eyes of `watcher`, which is shown what was taken in one go and the state after it.
     pub fn step_watched(&mut self, batch: Batch<'_>, watcher: &mut dyn FnMut(&[Step], &State)) -> Comparison {
-        let Simulation { network, learning, stages, stage, state } = self;
-        state.begin(samples(network, learning, batch));
+        let Simulation { network, learning, stages, stage, shares, state } = self;
+        let samples = samples(network, learning, batch);
+        state.begin(samples);
         let executor = executor(network, learning, batch);
         let mut found = Comparison::default();
-        for beat in stages[*stage].plan.beats() {
-            executor.take_beat(beat, state, &mut found);
-            watcher(beat, state);
-        }
+        let plan = &stages[*stage].plan;
+        threads::work(!*shares && plan.is_brief(samples), || {
+            for beat in plan.beats() {
+                executor.take_beat(beat, state, &mut found);
+                watcher(beat, state);
+            }
+        });
         state.tick();
         found
     }
@@ -151,7 +164,7 @@ impl Simulation {
     /// A learning step, step by step, under the eyes of `observer`, which is shown every step of the plan and the state
     /// after it. It gives the same bits as [`Simulation::step`].
     pub fn step_observed(&mut self, batch: Batch<'_>, observer: &mut dyn FnMut(Step, &State)) -> Comparison {
-        let Simulation { network, learning, stages, stage, state } = self;
+        let Simulation { network, learning, stages, stage, state, .. } = self;
         state.begin(samples(network, learning, batch));
         let executor = executor(network, learning, batch);
         let mut found = Comparison::default();
@@ -180,7 +193,7 @@ impl Simulation {
     /// A learning step without a plan: the scheduler walks and each event is executed as it happens. It gives the same
     /// bits as [`Simulation::step`].
     pub fn walk(&mut self, batch: Batch<'_>) -> Comparison {
-        let Simulation { network, learning, stages, stage, state } = self;
+        let Simulation { network, learning, stages, stage, state, .. } = self;
         state.begin(samples(network, learning, batch));
         let executor = executor(network, learning, batch);
         let mut found = Comparison::default();
@@ -192,15 +205,16 @@ impl Simulation {
     /// Shows `images` to the network, without learning, as far as `unit` needs them; its activity is appended to
     /// `features`, `[sample][channel][row][column]`.
     pub fn encode(&mut self, images: &[f32], unit: UnitId, features: &mut Vec<f32>) {
-        let Simulation { network, learning, state, .. } = self;
+        let Simulation { network, learning, shares, state, .. } = self;
         let image = input_len(network);
         let plan = Plan::compile(network, Passage::Perceiving(&[unit]));
         for batch in images.chunks(image * state.capacity()) {
-            state.begin(batch.len() / image);
+            let samples = batch.len() / image;
+            state.begin(samples);
             let executor = executor(network, learning, Batch::views(&[], batch));
-            for beat in plan.beats() {
-                executor.take_beat(beat, state, &mut Comparison::default());
-            }
+            threads::work(!*shares && plan.is_brief(samples), || {
+                plan.beats().for_each(|beat| executor.take_beat(beat, state, &mut Comparison::default()));
+            });
             features.extend(state.activity(unit, View::Current));
         }
     }

@@ -57,7 +57,8 @@ const MAPS: &str = r#"Network(
 )"#;
 
 /// Demands that steps after the first ask for no memory; images have `image` values.
-fn assert_rests(what: &str, threads: usize, mut simulation: Simulation, image: usize) {
+fn assert_rests(what: &str, threads: usize, simulation: Simulation, image: usize) {
+    let mut simulation = simulation.sharing();
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(|_| COUNTED.set(true)).build().unwrap();
     let mut rng = Stream::new(1).rng();

@@ -221,7 +221,7 @@ fn any_number_of_threads_gives_the_same_bits() {
                     let hinge = ContrastiveHinge { negatives, margins: (0.1, 2.5), ..ContrastiveHinge::default() };
                     learning.loss = Loss::ContrastiveHinge(hinge);
                     let network = network_for(rule);
-                    let mut simulation = Simulation::new(network, learning, MANY, 1).unwrap();
+                    let mut simulation = Simulation::new(network, learning, MANY, 1).unwrap().sharing();
                     let losses: Vec<u64> = (0..3)
                         .map(|step| {
                             let (stored, current) = views(step, MANY * IMAGE);

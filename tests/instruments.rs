@@ -39,7 +39,7 @@ impl Bench {
     fn new(experiment: &Experiment) -> Bench {
         let isa = Isa::from_environment().unwrap();
         Bench {
-            simulation: experiment.simulation(isa),
+            simulation: experiment.simulation(isa).sharing(),
             recorder: Recorder::new(experiment, isa).expect("the experiment has instruments"),
             image: experiment.input_shape().len(),
             step: 0,

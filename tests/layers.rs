@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up. Modules of one line stand side by side and know nothing of each other.
 const LAYERS: &[&[&str]] = &[
-    &["error", "shape", "rng", "fault", "number", "statistics"],
+    &["error", "shape", "rng", "fault", "number", "statistics", "threads"],
     &["document", "lint"],
     &["kernels", "data"],
     &["network", "loss", "optimizer"],

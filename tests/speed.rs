@@ -55,6 +55,22 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().unwrap()
 }
 
+#[test]
+fn a_brief_step_is_said_to_stay_on_one_thread() {
+    let bench = bench();
+    let [one, two] = ["1", "2"].map(|threads| ["speed", "whole.ron", "--pairs", "2", "--threads", threads]);
+    assert_eq!(json(&bench, &two)["brief"], true);
+    assert_eq!(
+        json(
+            &bench,
+            &[&two[..], &["--set", "network.feedforward[0].map=Conv(channels: 999, kernel: 3, pad: 1)"]].concat()
+        )["brief"],
+        false
+    );
+    let said = |args: &[&str]| ends(&bench, 0, args)[0].contains("2 threads (a step so brief stays on one)");
+    assert!(said(&two) && !said(&one));
+}
+
 /// The beat of the view at hand that begins with a verb.
 fn find<'a>(beats: &'a [Value], verb: &str, subject: &str) -> &'a Value {
     let begins = |beat: &&Value| {

@@ -99,6 +99,7 @@ impl SpeedArgs {
                 name: name_of(&self.file),
                 pairs,
                 threads: rayon::current_num_threads(),
+                brief: stages.iter().all(|&stage| all[stage].plan.is_brief(pairs)),
                 isa: isa.to_string(),
                 arithmetic: experiment.learning().arithmetic,
                 peak: Peaks::new(before, after),

@@ -29,6 +29,7 @@ use super::packet::{PacketLayout, Packets};
 use super::product::check_conv;
 use super::simd::{Kernel, Vector};
 use super::tasks;
+use crate::threads::least;
 
 /// Output channels of a panel of partial changes.
 const PANEL: usize = 2 * LANES;
@@ -199,7 +200,7 @@ impl Correlation {
         // Partial changes lie [panel][range][chunk], so one panel's are one slice.
         let chunks = samples.div_ceil(chunk);
         let scratch = &mut scratch[..used];
-        scratch.par_chunks_mut(partial).enumerate().for_each(|(index, partial)| {
+        scratch.par_chunks_mut(partial).with_min_len(least()).enumerate().for_each(|(index, partial)| {
             let (place, part) = (index / chunks, index % chunks);
             let (panel, range) = (place / self.ranges(), place % self.ranges());
             let samples = part * chunk..samples.min((part + 1) * chunk);
@@ -209,7 +210,7 @@ impl Correlation {
                 isa.compute(Strips { correlation: self, input, packets, samples, panel, range, partial, bench });
             });
         });
-        scratch.par_chunks_mut(chunks * partial).for_each(|parts| {
+        scratch.par_chunks_mut(chunks * partial).with_min_len(least()).for_each(|parts| {
             let (total, parts) = parts.split_at_mut(partial);
             for part in parts.chunks_exact(partial) {
                 for (total, value) in total.iter_mut().zip(part) {
@@ -218,7 +219,7 @@ impl Correlation {
             }
         });
         let stride = self.ranges() * chunks * partial;
-        change.par_chunks_mut(LANES * fan).enumerate().for_each(|(block, change)| {
+        change.par_chunks_mut(LANES * fan).with_min_len(least()).enumerate().for_each(|(block, change)| {
             let lane = block * LANES % PANEL;
             let totals = scratch[block * LANES / PANEL * stride..].chunks(chunks * partial);
             let ranges = self.afferents.plain.chunks(self.range).zip(self.by_place.chunks(self.range));
@@ -250,7 +251,7 @@ pub fn sum_over_positions(isa: Isa, packets: Packets<'_>, change: &mut [f32]) {
     packets.check(packets.layout);
     assert_eq!(layout.lanes, LANES, "errors are whole vectors");
     assert_eq!(change.len(), layout.shape.channels, "one bias a channel");
-    change.par_chunks_mut(LANES).enumerate().for_each(|(block, change)| {
+    change.par_chunks_mut(LANES).with_min_len(least()).enumerate().for_each(|(block, change)| {
         let (rows, columns) = (0..layout.shape.height, 0..layout.shape.width);
         isa.compute(BlockSum { packets, layout, rows, columns, block, change });
     });

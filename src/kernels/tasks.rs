@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 
 use super::buffer::Buffer;
+use crate::threads;
 
 /// Floats that a workspace has at least, 640 KB: what most kernels need, so that a thread asks for memory once, and not
 /// whenever it first takes part in a larger kernel.
@@ -19,7 +20,7 @@ pub(super) trait Batch: Sized + Send {
 
 /// Samples that one task should have so that each thread gets a few, in multiples of `multiple` and at most `most`.
 pub(super) fn share(samples: usize, multiple: usize, most: usize) -> usize {
-    let share = samples.div_ceil(2 * rayon::current_num_threads()).next_multiple_of(multiple);
+    let share = samples.div_ceil(2 * threads::count()).next_multiple_of(multiple);
     share.min(most).max(1)
 }
 
@@ -32,7 +33,7 @@ pub(super) fn for_each<B: Batch>(batch: B, task: usize, each: &(impl Fn(B) + Syn
         };
     }
     let (left, right) = batch.split_at(tasks / 2 * task);
-    rayon::join(|| for_each(left, task, each), || for_each(right, task, each));
+    threads::join(|| for_each(left, task, each), || for_each(right, task, each));
 }
 
 thread_local! {

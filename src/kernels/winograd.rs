@@ -52,6 +52,7 @@ use super::packet::PacketLayout;
 use super::pointwise::Pool;
 use super::product::check_conv;
 use super::tasks::{self, Batch};
+use crate::threads::least;
 
 /// Side of a tile's inputs, and of its outputs.
 const SIDE: usize = 6;
@@ -172,10 +173,12 @@ impl Winograd {
     pub fn pack(&self, isa: Isa, weights: &[f32], packed: &mut [f32]) {
         assert_eq!(packed.len(), self.packed_len(), "packed weights");
         let width = self.output.blocks() * LANES;
-        packed.par_chunks_mut(PLACES * self.slice * LANES * width).enumerate().for_each(|(index, packed)| {
+        let slices = packed.par_chunks_mut(PLACES * self.slice * LANES * width).with_min_len(least());
+        slices.enumerate().for_each(|(index, packed)| {
             let first = index * self.slice * LANES;
             let channels = (self.slice * LANES).min(self.channels() - first);
-            packed.par_chunks_mut(PLACES * channels * PANEL).enumerate().for_each(|(panel, packed)| {
+            let panels = packed.par_chunks_mut(PLACES * channels * PANEL).with_min_len(least());
+            panels.enumerate().for_each(|(panel, packed)| {
                 isa.compute(Pack { map: self, weights, first, channels, panel, packed });
             });
         });

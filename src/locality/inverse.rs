@@ -23,6 +23,7 @@ use crate::kernels::{
 use crate::network::{self, FeedbackId, Network, UnitId};
 use crate::optimizer::{Moments, Optimizer, subtract};
 use crate::rng::Rng;
+use crate::threads::least;
 
 /// What a feedback projection has that is a learned inverse.
 #[derive(Debug, Clone)]
@@ -145,7 +146,7 @@ impl State {
         let (kept, probe) = population.with_probe(view);
         let of_view = given.map(|given| &given[view as usize * samples * values..][..samples * values]);
         let pairs = probe.activity.par_chunks_mut(layout.sample()).zip(kept.activity.par_chunks(layout.sample()));
-        pairs.take(samples).enumerate().for_each(|(sample, (probe, kept))| {
+        pairs.take(samples).with_min_len(least()).enumerate().for_each(|(sample, (probe, kept))| {
             match of_view {
                 Some(given) => layout.import(&given[sample * values..][..values], probe),
                 None => draw(&mut stream.at(sample as u64).rng(), layout, probe),
@@ -173,7 +174,8 @@ impl State {
         pointwise::difference(isa, (image, layout), (perturbed, lower.layout), (error, layout), Sum::Replace);
         let values = (views * samples * layout.shape.len()) as f32;
         // Spare lanes and halo are 0 on both sides.
-        error.par_chunks(layout.sample()).zip(losses.par_iter_mut()).for_each(|(error, loss)| *loss = square(error));
+        let found = error.par_chunks(layout.sample()).zip(losses.par_iter_mut());
+        found.with_min_len(least()).for_each(|(error, loss)| *loss = square(error));
         let loss = losses[..samples].iter().sum::<f64>() / f64::from(values);
         inverse.reconstruction = if view == View::Stored || views == 1 { loss } else { inverse.reconstruction + loss };
         let gating = Gating {

@@ -13,6 +13,7 @@ use crate::loss::{Comparison, Criterion, Embeddings, Errors, StoredView, Workspa
 use crate::network::{FeedbackId, Network, ProjectionId, UnitId, Wiring};
 use crate::optimizer::{Optimizer, subtract};
 use crate::rng::Stream;
+use crate::threads::least;
 
 /// Weights of one task.
 const TASK: usize = 16 * 1024;
@@ -186,6 +187,7 @@ impl State {
         activity
             .par_chunks_mut(layout.sample())
             .zip(images.par_chunks(layout.shape.len()))
+            .with_min_len(least())
             .for_each(|(sample, image)| layout.import(image, sample));
     }
 
@@ -342,7 +344,7 @@ impl State {
         let synapse =
             Synapse { pre: Signal::new(Packets::of_values(pre.layout, activity)), error: Signal::new(packets) };
         if sum == Sum::Replace {
-            plasticity.change.par_chunks_mut(TASK).for_each(|change| change.fill(0.0));
+            plasticity.change.par_chunks_mut(TASK).with_min_len(least()).for_each(|change| change.fill(0.0));
         }
         let (change, bias) = plasticity.change.split_at_mut(synapses.weights.synapses().len());
         let mut change =
@@ -425,6 +427,7 @@ fn export(layout: Layout, samples: &[f32], plain: &mut [f32], count: usize) {
         .par_chunks(layout.sample())
         .zip(plain.par_chunks_mut(layout.shape.len()))
         .take(count)
+        .with_min_len(least())
         .for_each(|(sample, plain)| layout.export(sample, plain));
 }
 
@@ -433,5 +436,6 @@ fn import(layout: Layout, plain: &[f32], samples: &mut [f32], count: usize) {
         .par_chunks_mut(layout.sample())
         .zip(plain.par_chunks(layout.shape.len()))
         .take(count)
+        .with_min_len(least())
         .for_each(|(sample, plain)| layout.import(plain, sample));
 }

@@ -15,6 +15,7 @@ use super::matrix::{multiply, transpose};
 use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
 use crate::fault::Fault;
 use crate::number::Number;
+use crate::threads::least;
 
 /// What the published program adds to a variance, so that a silent unit can be divided by its deviation.
 const SILENCE: f64 = 1e-5;
@@ -59,7 +60,8 @@ impl Formula for BarlowTwins {
         // Each correlation gives way to the loss's derivative by it.
         let share = N::from(1.0 / samples as f32);
         let (scale, off_diagonal) = (f64::from(self.scale), f64::from(self.off_diagonal));
-        correlations.par_chunks_mut(units).zip(items.par_iter_mut()).enumerate().for_each(|(u, (row, item))| {
+        let rows = correlations.par_chunks_mut(units).zip(items.par_iter_mut());
+        rows.with_min_len(least()).enumerate().for_each(|(u, (row, item))| {
             *item = Comparison::default();
             for (v, correlation) in row.iter_mut().enumerate() {
                 let (weight, aim) = if u == v { (scale, 1.0) } else { (scale * off_diagonal, 0.0) };
@@ -90,7 +92,7 @@ impl Formula for BarlowTwins {
 fn whiten<N: Number>(embeddings: &[N], units: usize, z: &mut [N], gains: &mut [N]) {
     transpose(embeddings, units, z);
     let samples = z.len() / units;
-    z.par_chunks_mut(samples).zip(gains).for_each(|(row, gain)| {
+    z.par_chunks_mut(samples).zip(gains).with_min_len(least()).for_each(|(row, gain)| {
         let (samples, silence) = (N::Wide::from(samples as f64), N::Wide::from(SILENCE));
         let square = |value: N::Wide| value * value;
         let mean = row.iter().map(|value| value.wide()).sum::<N::Wide>() / samples;
@@ -104,7 +106,8 @@ fn whiten<N: Number>(embeddings: &[N], units: usize, z: &mut [N], gains: &mut [N
 /// Takes derivatives by `z` back through [`whiten`]: what moves a unit's mean or variance has no effect.
 fn tell<N: Number>(slopes: &mut [N], z: &[N], gains: &[N], errors: &mut [N]) {
     let samples = z.len() / gains.len();
-    slopes.par_chunks_mut(samples).zip(z.par_chunks(samples)).zip(gains).for_each(|((slopes, z), &gain)| {
+    let rows = slopes.par_chunks_mut(samples).zip(z.par_chunks(samples)).zip(gains);
+    rows.with_min_len(least()).for_each(|((slopes, z), &gain)| {
         let samples = N::Wide::from(samples as f64);
         let mean = slopes.iter().map(|slope| slope.wide()).sum::<N::Wide>() / samples;
         let along = slopes.iter().zip(z).map(|(slope, z)| slope.wide() * z.wide()).sum::<N::Wide>() / samples;

@@ -17,6 +17,7 @@ use super::hinge::{add_scaled, inner};
 use super::{Comparison, Embeddings, Errors, Formula, Memory, Negatives, StoredView, Workspace};
 use crate::fault::Fault;
 use crate::number::Number;
+use crate::threads::least;
 
 /// Settings of CLAPP.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,7 +58,8 @@ impl Formula for Clapp {
         let score = |i: usize, j: usize| share * inner(seen.stored(i), seen.current(j));
         let (items, []) = workspace.take(samples, []);
 
-        errors.current.par_chunks_mut(units).zip(items.par_iter_mut()).enumerate().for_each(|(j, (error, item))| {
+        let found = errors.current.par_chunks_mut(units).zip(items.par_iter_mut());
+        found.with_min_len(least()).enumerate().for_each(|(j, (error, item))| {
             error.fill(N::default());
             *item = Comparison { pairs: 1, ..Comparison::default() };
             let lack = one - score(j, j);
@@ -77,7 +79,7 @@ impl Formula for Clapp {
             }
         });
         if let Some(stored_errors) = errors.stored {
-            stored_errors.par_chunks_mut(units).enumerate().for_each(|(i, error)| {
+            stored_errors.par_chunks_mut(units).with_min_len(least()).enumerate().for_each(|(i, error)| {
                 error.fill(N::default());
                 if let Some(open) = (one - score(i, i)).open() {
                     add_scaled(error, seen.current(i), -share * open);

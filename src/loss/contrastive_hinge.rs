@@ -15,6 +15,7 @@ use super::hinge::{add_signs, distance, margin_faults};
 use super::{Comparison, Embeddings, Errors, Formula, Negatives, StoredView, Workspace};
 use crate::fault::Fault;
 use crate::number::Number;
+use crate::threads::least;
 
 /// Settings of the contrastive hinge.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,7 +66,8 @@ impl Formula for ContrastiveHinge {
         let weight = N::from(self.negative_weight());
         let (items, []) = workspace.take(samples, []);
 
-        errors.current.par_chunks_mut(units).zip(items.par_iter_mut()).enumerate().for_each(|(j, (error, item))| {
+        let found = errors.current.par_chunks_mut(units).zip(items.par_iter_mut());
+        found.with_min_len(least()).enumerate().for_each(|(j, (error, item))| {
             error.fill(N::default());
             *item = Comparison { pairs: 1, ..Comparison::default() };
             let excess = distance(seen.stored(j), seen.current(j)) - positive_margin;
@@ -85,7 +87,7 @@ impl Formula for ContrastiveHinge {
             }
         });
         if let Some(stored_errors) = errors.stored {
-            stored_errors.par_chunks_mut(units).enumerate().for_each(|(i, error)| {
+            stored_errors.par_chunks_mut(units).with_min_len(least()).enumerate().for_each(|(i, error)| {
                 error.fill(N::default());
                 if let Some(open) = (distance(seen.stored(i), seen.current(i)) - positive_margin).open() {
                     add_signs(error, seen.stored(i), seen.current(i), open);

@@ -15,6 +15,7 @@ use super::hinge::{add_signs, distance, margin_faults};
 use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
 use crate::fault::Fault;
 use crate::number::Number;
+use crate::threads::least;
 
 /// Settings of the contrastive hinge with a mean over active negatives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,7 +54,7 @@ impl Formula for ContrastiveHingeMean {
         let (items, [distances, shares]) = workspace.take(rows, [rows * rows, rows]);
 
         let found = distances.par_chunks_mut(rows).zip(shares.par_iter_mut()).zip(items.par_iter_mut());
-        found.enumerate().for_each(|(r, ((distances, share), item))| {
+        found.with_min_len(least()).enumerate().for_each(|(r, ((distances, share), item))| {
             for (k, d) in distances.iter_mut().enumerate() {
                 *d = distance(seen.row(r), seen.row(k));
             }
@@ -80,7 +81,7 @@ impl Formula for ContrastiveHingeMean {
         let factor = 1.0 / rows as f32;
         let (own, other) = (N::from(2.0 * factor), N::from(-factor));
         let tell = |first: usize, errors: &mut [N]| {
-            errors.par_chunks_mut(units).enumerate().for_each(|(index, error)| {
+            errors.par_chunks_mut(units).with_min_len(least()).enumerate().for_each(|(index, error)| {
                 let r = first + index;
                 let distances = &distances[r * rows..][..rows];
                 error.fill(N::default());

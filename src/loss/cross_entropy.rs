@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::matrix::softmax;
 use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
 use crate::number::Number;
+use crate::threads::least;
 
 /// Cross-entropy; it has no settings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -37,7 +38,8 @@ impl Formula for CrossEntropy {
         let factor = N::from(share as f32);
         let (items, []) = workspace.take(samples, []);
 
-        errors.current.par_chunks_mut(units).zip(items.par_iter_mut()).enumerate().for_each(|(j, (error, item))| {
+        let found = errors.current.par_chunks_mut(units).zip(items.par_iter_mut());
+        found.with_min_len(least()).enumerate().for_each(|(j, (error, item))| {
             let label = seen.labels.of(j);
             error.copy_from_slice(seen.current(j));
             let loss = softmax(error).report() - label.pick(seen.current(j)).report();

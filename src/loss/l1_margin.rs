@@ -13,6 +13,7 @@ use super::hinge::{add_signs, distance, stored_view};
 use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
 use crate::fault::Fault;
 use crate::number::Number;
+use crate::threads::least;
 
 /// Settings of the L1 margin loss.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +50,8 @@ impl Formula for L1Margin {
         let (items, [own, counts]) = workspace.take(samples, [samples, samples]);
 
         let found = errors.current.par_chunks_mut(units).zip(own.par_iter_mut()).zip(counts.par_iter_mut());
-        found.zip(items.par_iter_mut()).enumerate().for_each(|(j, (((error, own), count), item))| {
+        let found = found.zip(items.par_iter_mut()).with_min_len(least());
+        found.enumerate().for_each(|(j, (((error, own), count), item))| {
             error.fill(N::default());
             *count = N::default();
             *own = distance(seen.stored(j), seen.current(j));
@@ -66,7 +68,7 @@ impl Formula for L1Margin {
             add_signs(error, seen.current(j), seen.stored(j), factor * *count);
         });
         if let Some(stored_errors) = errors.stored {
-            stored_errors.par_chunks_mut(units).enumerate().for_each(|(i, error)| {
+            stored_errors.par_chunks_mut(units).with_min_len(least()).enumerate().for_each(|(i, error)| {
                 error.fill(N::default());
                 add_signs(error, seen.stored(i), seen.current(i), factor * counts[i]);
                 for j in others(i) {

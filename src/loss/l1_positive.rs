@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::hinge::{add_signs, distance};
 use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
 use crate::number::Number;
+use crate::threads::least;
 
 /// L1 on positives; it has no settings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -32,14 +33,15 @@ impl Formula for L1Positive {
         let factor = 0.5 / (samples as f64 * samples as f64);
         let (items, []) = workspace.take(samples, []);
 
-        errors.current.par_chunks_mut(units).zip(items.par_iter_mut()).enumerate().for_each(|(j, (error, item))| {
+        let found = errors.current.par_chunks_mut(units).zip(items.par_iter_mut());
+        found.with_min_len(least()).enumerate().for_each(|(j, (error, item))| {
             let d = distance(seen.stored(j), seen.current(j));
             *item = Comparison { loss: factor * d.report(), active: d.open().is_some().into(), pairs: 1 };
             error.fill(N::default());
             add_signs(error, seen.current(j), seen.stored(j), N::from(factor as f32));
         });
         if let Some(stored_errors) = errors.stored {
-            stored_errors.par_iter_mut().zip(&*errors.current).for_each(|(stored, current)| *stored = -*current);
+            stored_errors.iter_mut().zip(&*errors.current).for_each(|(stored, current)| *stored = -*current);
         }
         Comparison::sum(items)
     }

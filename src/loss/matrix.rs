@@ -6,6 +6,7 @@ use std::ops::Add;
 use rayon::prelude::*;
 
 use crate::number::Number;
+use crate::threads::least;
 
 /// Rows and columns of the block of sums that stay in registers.
 const ROWS: usize = 4;
@@ -14,7 +15,8 @@ const COLUMNS: usize = 8;
 /// product = left * right, where `right` has `columns` columns.
 pub(super) fn multiply<N: Number>(left: &[N], right: &[N], columns: usize, product: &mut [N]) {
     let depth = right.len() / columns;
-    product.par_chunks_mut(ROWS * columns).zip(left.par_chunks(ROWS * depth)).for_each(|(product, left)| {
+    let rows = product.par_chunks_mut(ROWS * columns).zip(left.par_chunks(ROWS * depth));
+    rows.with_min_len(least()).for_each(|(product, left)| {
         for first in (0..columns).step_by(COLUMNS) {
             if product.len() == ROWS * columns && first + COLUMNS <= columns {
                 let rows: [&[N]; ROWS] = std::array::from_fn(|row| &left[row * depth..][..depth]);
@@ -43,7 +45,7 @@ pub(super) fn multiply<N: Number>(left: &[N], right: &[N], columns: usize, produ
 /// Turns a matrix of `columns` columns over.
 pub(super) fn transpose<N: Number>(matrix: &[N], columns: usize, transposed: &mut [N]) {
     let rows = matrix.len() / columns;
-    transposed.par_chunks_mut(rows).enumerate().for_each(|(column, values)| {
+    transposed.par_chunks_mut(rows).with_min_len(least()).enumerate().for_each(|(column, values)| {
         values.iter_mut().enumerate().for_each(|(row, value)| *value = matrix[row * columns + column]);
     });
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
 use crate::fault::Fault;
 use crate::number::Number;
+use crate::threads::least;
 
 /// Settings of the multi-class hinge.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +49,8 @@ impl Formula for MulticlassHinge {
         let (right, wrong, one) = (N::from(-right), N::from(wrong), N::from(1.0));
         let (items, []) = workspace.take(samples, []);
 
-        errors.current.par_chunks_mut(units).zip(items.par_iter_mut()).enumerate().for_each(|(j, (error, item))| {
+        let found = errors.current.par_chunks_mut(units).zip(items.par_iter_mut());
+        found.with_min_len(least()).enumerate().for_each(|(j, (error, item))| {
             let label = seen.labels.of(j);
             *item = Comparison { pairs: units as u64, ..Comparison::default() };
             for (k, (e, &output)) in error.iter_mut().zip(seen.current(j)).enumerate() {

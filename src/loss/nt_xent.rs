@@ -17,6 +17,7 @@ use super::matrix::{multiply, softmax, transpose};
 use super::{Comparison, Embeddings, Errors, Formula, StoredView, Workspace};
 use crate::fault::Fault;
 use crate::number::Number;
+use crate::threads::least;
 
 /// Below this temperature logits tell similarities apart that are equal but for rounding.
 const COLDEST: f32 = 1e-4;
@@ -56,8 +57,8 @@ impl Formula for NtXent {
         let (items, [directions, turned, inverse_lengths, chances, pulls, slopes]) =
             workspace.take(rows, [values, values, rows, square, square, values]);
 
-        let normalised = directions.par_chunks_mut(units).zip(inverse_lengths.par_iter_mut()).enumerate();
-        normalised.for_each(|(r, (direction, inverse))| *inverse = normalise(seen.row(r), direction));
+        let normalised = directions.par_chunks_mut(units).zip(inverse_lengths.par_iter_mut()).with_min_len(least());
+        normalised.enumerate().for_each(|(r, (direction, inverse))| *inverse = normalise(seen.row(r), direction));
         transpose(directions, units, turned);
         multiply(directions, turned, rows, chances);
 
@@ -65,7 +66,8 @@ impl Formula for NtXent {
         let (scale, share) = (1.0 / self.temperature, 1.0 / samples as f64);
         let factor = N::from(scale * share as f32);
         let scale = N::from(scale);
-        chances.par_chunks_mut(rows).zip(items.par_iter_mut()).enumerate().for_each(|(r, (row, item))| {
+        let found = chances.par_chunks_mut(rows).zip(items.par_iter_mut());
+        found.with_min_len(least()).enumerate().for_each(|(r, (row, item))| {
             row.iter_mut().for_each(|similarity| *similarity *= scale);
             row[r] = N::from(f32::NEG_INFINITY);
             let own = row[partner(r)].report();
@@ -74,7 +76,7 @@ impl Formula for NtXent {
         });
 
         // A similarity moves the losses of both its ends.
-        pulls.par_chunks_mut(BLOCK * rows).enumerate().for_each(|(block, pulls)| {
+        pulls.par_chunks_mut(BLOCK * rows).with_min_len(least()).enumerate().for_each(|(block, pulls)| {
             let first = block * BLOCK;
             for k in 0..rows {
                 for (r, pulls) in (first..).zip(pulls.chunks_exact_mut(rows)) {
@@ -87,7 +89,7 @@ impl Formula for NtXent {
 
         // Along an embedding's own direction nothing changes.
         let tell = |first: usize, errors: &mut [N]| {
-            errors.par_chunks_mut(units).enumerate().for_each(|(index, error)| {
+            errors.par_chunks_mut(units).with_min_len(least()).enumerate().for_each(|(index, error)| {
                 let r = first + index;
                 let (direction, slope) = (&directions[r * units..][..units], &slopes[r * units..][..units]);
                 let along = inner(direction, slope);

@@ -21,6 +21,8 @@ pub struct Speed {
     pub pairs: usize,
     /// Worker threads.
     pub threads: usize,
+    /// Whether a step is over so soon that it stays on one of them; of all blocks that were timed.
+    pub brief: bool,
     /// Instruction set of the kernels.
     pub isa: String,
     /// Which ways to the same result they take.

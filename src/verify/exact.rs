@@ -40,7 +40,7 @@ pub(super) fn threads(bench: &Bench<'_>) -> Result<Found> {
             Error::usage(format!("{threads} threads cannot be started: {error}"), "free some of the machine's threads")
         })?;
         Ok(pool.install(|| {
-            let mut simulation = bench.simulation(&own);
+            let mut simulation = bench.simulation(&own).sharing();
             let steps = STEPS * simulation.stages().len();
             (bench.run(&mut simulation, 0..steps), simulation)
         }))

@@ -297,7 +297,7 @@ pub(super) fn after_steps(text: &str, rule: Rule, isa: Isa, threads: usize) -> S
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
         let network = build(text, rule.credit().wiring());
-        let mut simulation = Simulation::on(isa, network, learning(rule, Optimizer::adam(1e-3)), 23, 1);
+        let mut simulation = Simulation::on(isa, network, learning(rule, Optimizer::adam(1e-3)), 23, 1).sharing();
         for step in 0..3 {
             let (stored, current) = views(step, 23 * SMALL);
             simulation.step(Batch::views(&stored, &current));

@@ -194,7 +194,7 @@ fn every_arithmetic_leads_where_plain_sums_lead() {
 #[test]
 fn beats_steps_and_the_live_walk_give_the_same_bits_on_any_number_of_threads() {
     for (what, Circuit { text, image }, learning) in taught() {
-        let start = simulation(&text, &learning, Arithmetic::default());
+        let start = simulation(&text, &learning, Arithmetic::default()).sharing();
         let after = |threads: usize, step: fn(&mut Simulation, Batch<'_>)| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             bits(&pool.install(|| taken(start.clone(), image, 0, step)))

@@ -104,7 +104,7 @@ fn any_number_of_threads_gives_the_same_bits() {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 pool.install(|| {
                     let experiment = experiment(&whole(), staging, rule, 1);
-                    let after = train(&experiment, simulation(&experiment), 0);
+                    let after = train(&experiment, simulation(&experiment).sharing(), 0);
                     let losses: Vec<u64> = after.iter().map(|(_, loss)| *loss).collect();
                     (losses, bits(&after.last().unwrap().0))
                 })

@@ -41,6 +41,7 @@ use super::super::packet::Packets;
 use super::super::simd::{Kernel, Vector};
 use super::super::tasks;
 use super::TASKS;
+use crate::threads::least;
 
 /// Samples of a strip: two vectors of each fill 16 KB, a third of the L1 cache, while all units go over them.
 const STRIP: usize = 128;
@@ -91,7 +92,8 @@ impl Outer {
     /// Adds the correlation over a batch to `change`.
     pub(super) fn run(&self, isa: Isa, input: &[f32], packets: Packets<'_>, scratch: &mut [f32], change: &mut [f32]) {
         let scratch = &mut scratch[..self.scratch_len(packets.samples())];
-        scratch.par_chunks_mut(self.scratch_len(STRIP)).enumerate().for_each(|(strip, errors)| {
+        let strips = scratch.par_chunks_mut(self.scratch_len(STRIP)).with_min_len(least());
+        strips.enumerate().for_each(|(strip, errors)| {
             self.gather(packets, strip * STRIP, errors);
         });
         let groups = self.vectors().div_ceil(GROUP);
@@ -99,7 +101,7 @@ impl Outer {
         let units = self.tiles().div_ceil(TASKS.div_ceil(groups)).min(MOST);
         let parts = self.tiles().div_ceil(units);
         let (errors, change) = (&*scratch, Change(change.as_mut_ptr()));
-        (0..groups * parts).into_par_iter().for_each(|task| {
+        (0..groups * parts).into_par_iter().with_min_len(least()).for_each(|task| {
             let (group, part) = (task / parts * GROUP, task % parts * units);
             let vectors = group..self.vectors().min(group + GROUP);
             let tiles = part..self.tiles().min(part + units);

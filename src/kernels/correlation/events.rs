@@ -42,6 +42,7 @@ use super::super::product::check_conv;
 use super::super::simd::{Kernel, Vector};
 use super::super::tasks;
 use super::{TASKS, check_run};
+use crate::threads::least;
 
 /// Side of the kernel, and its taps.
 const SIDE: usize = 3;
@@ -174,7 +175,7 @@ impl EventCorrelation {
         let scratch = &mut scratch[..chunks * self.panels() * partial];
         let bench = 2 * PANEL * self.room();
         // Partial changes lie [panel][chunk].
-        scratch.par_chunks_mut(partial).enumerate().for_each(|(index, partial)| {
+        scratch.par_chunks_mut(partial).with_min_len(least()).enumerate().for_each(|(index, partial)| {
             let (panel, part) = (index / chunks, index % chunks);
             let samples = part * chunk..samples.min((part + 1) * chunk);
             tasks::with_bench(bench, |bench| {
@@ -182,7 +183,7 @@ impl EventCorrelation {
             });
         });
         let (channels, fan) = (self.input.shape.channels, self.fan());
-        change.par_chunks_mut(channels * TAPS).enumerate().for_each(|(out, change)| {
+        change.par_chunks_mut(channels * TAPS).with_min_len(least()).enumerate().for_each(|(out, change)| {
             let parts = scratch[out / PANEL * chunks * partial..][..chunks * partial].chunks_exact(partial);
             tasks::with_bench(fan, |total| {
                 total.fill(0.0);

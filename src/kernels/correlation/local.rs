@@ -15,6 +15,7 @@ use super::super::packet::{PacketLayout, Packets};
 use super::tile::Strips;
 use super::{BlockSum, Correlation, PANEL, STRIP, TASKS, check_conv};
 use crate::shape::Shape;
+use crate::threads::least;
 
 /// The correlation of a population's activity with the error of one that it drives through a locally connected map,
 /// compiled once from the geometry. Weights are
@@ -81,7 +82,7 @@ impl LocalCorrelation {
         assert!(scratch.len() >= used, "scratch of {}, the correlation needs {used}", scratch.len());
         let share = self.share();
         let tasks = change.par_chunks_mut(share * weights).zip(scratch.par_chunks_mut(self.desk()));
-        tasks.enumerate().for_each(|(task, (change, desk))| {
+        tasks.with_min_len(least()).enumerate().for_each(|(task, (change, desk))| {
             let (gathered, partial) = desk.split_at_mut(STRIP * self.first.error.sample());
             for (index, change) in change.chunks_exact_mut(weights).enumerate() {
                 let position = task * share + index;
@@ -137,7 +138,7 @@ pub fn sum_over_samples(isa: Isa, packets: Packets<'_>, change: &mut [f32]) {
     packets.check(PacketLayout::whole(layout));
     assert_eq!(layout.lanes, LANES, "errors are whole vectors");
     assert_eq!(change.len(), layout.shape.len(), "one bias a value");
-    change.par_chunks_mut(layout.shape.channels).enumerate().for_each(|(position, change)| {
+    change.par_chunks_mut(layout.shape.channels).with_min_len(least()).enumerate().for_each(|(position, change)| {
         let (row, column) = (position / layout.shape.width, position % layout.shape.width);
         for (block, change) in change.chunks_mut(LANES).enumerate() {
             let (rows, columns) = (row..row + 1, column..column + 1);

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use crate::kernels::layout::{LANES, Layout};
 use crate::kernels::simd::{Kernel, Vector};
 use crate::kernels::{Isa, Sum};
+use crate::threads::least;
 
 /// `out = a - b`, or `out += a - b`, for every value of every sample. Halos are left alone.
 ///
@@ -19,7 +20,7 @@ pub fn difference(isa: Isa, a: (&[f32], Layout), b: (&[f32], Layout), out: (&mut
         assert_eq!(layout.lanes, LANES, "populations that fire have whole vectors");
     }
     let samples = a.par_chunks(a_layout.sample()).zip(b.par_chunks(b_layout.sample()));
-    samples.zip(out.par_chunks_mut(out_layout.sample())).for_each(|((a, b), out)| {
+    samples.zip(out.par_chunks_mut(out_layout.sample())).with_min_len(least()).for_each(|((a, b), out)| {
         isa.compute(Difference { a, a_layout, b, b_layout, out, out_layout, adds: sum == Sum::Add });
     });
 }

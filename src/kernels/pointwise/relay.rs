@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use crate::kernels::layout::{LANES, Layout};
 use crate::kernels::simd::{Kernel, Vector};
 use crate::kernels::{Isa, Sum};
+use crate::threads::least;
 
 /// `out = scale * values`, or `out += scale * values`, for every value of every sample. Halos are left alone.
 ///
@@ -16,7 +17,8 @@ pub fn relay(isa: Isa, scale: f32, values: (&[f32], Layout), out: (&mut [f32], L
     assert_eq!(layout.shape, out_layout.shape, "a relay between equal shapes");
     assert_eq!(values.len(), samples * layout.sample(), "values of {samples} samples");
     assert!(layout.lanes == LANES && out_layout.lanes == LANES, "a relay reads and writes whole vectors");
-    values.par_chunks(layout.sample()).zip(out.par_chunks_mut(out_layout.sample())).for_each(|(values, out)| {
+    let samples = values.par_chunks(layout.sample()).zip(out.par_chunks_mut(out_layout.sample()));
+    samples.with_min_len(least()).for_each(|(values, out)| {
         isa.compute(Relay { scale, values, layout, out, out_layout, adds: sum == Sum::Add });
     });
 }

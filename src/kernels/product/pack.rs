@@ -13,6 +13,7 @@ use super::super::isa::Isa;
 use super::super::layout::LANES;
 use super::super::simd::{Kernel, Vector};
 use super::{PANEL, Pass, Product};
+use crate::threads::{join, least};
 
 /// Packed weights of one panel that are worth a task of their own, at least.
 const PACKED: usize = 32 * 1024;
@@ -24,7 +25,8 @@ impl Product {
         if self.rows == 0 {
             return;
         }
-        packed.par_chunks_mut(self.rows * PANEL).enumerate().for_each(|(panel, packed)| {
+        let panels = packed.par_chunks_mut(self.rows * PANEL).with_min_len(least());
+        panels.enumerate().for_each(|(panel, packed)| {
             self.pack_panel(isa, weights, panel, &self.passes, packed);
         });
     }
@@ -35,7 +37,7 @@ impl Product {
         if passes.len() > 1 && packed.len() > PACKED {
             let (left, right) = passes.split_at(passes.len() / 2);
             let (first, second) = packed.split_at_mut((right[0].panel_row - left[0].panel_row) * width);
-            rayon::join(
+            join(
                 || self.pack_panel(isa, weights, panel, left, first),
                 || self.pack_panel(isa, weights, panel, right, second),
             );

@@ -40,6 +40,7 @@ use super::super::tasks;
 use super::ahead::{Ahead, Group, Rows, Soon};
 use super::gemm::Place;
 use super::{PANEL, PLACES, ROWS, Row, SIDE, SKEW, SLICE, TILE, transform};
+use crate::threads::least;
 
 /// Taps of a kernel.
 const TAPS: usize = 9;
@@ -148,7 +149,7 @@ impl WinogradCorrelation {
         // Partial changes lie [panels][slice][chunk].
         let scratch = &mut scratch[..self.cells() * chunks * partial];
         let activity = Packets::of_values(self.input, input);
-        scratch.par_chunks_mut(partial).enumerate().for_each(|(index, partial)| {
+        scratch.par_chunks_mut(partial).with_min_len(least()).enumerate().for_each(|(index, partial)| {
             let (cell, part) = (index / chunks, index % chunks);
             let first = (cell % slices * self.slice, cell / slices * self.panels);
             let samples = part * chunk..samples.min((part + 1) * chunk);
@@ -156,7 +157,8 @@ impl WinogradCorrelation {
                 isa.compute(Task { correlation: self, activity, packets, samples, first, partial, bench });
             });
         });
-        change.par_chunks_mut(self.input.shape.channels * TAPS).enumerate().for_each(|(out, change)| {
+        let rows = change.par_chunks_mut(self.input.shape.channels * TAPS).with_min_len(least());
+        rows.enumerate().for_each(|(out, change)| {
             for (slice, change) in change.chunks_mut(fan).enumerate() {
                 let cell = out / (self.panels * PANEL) * slices + slice;
                 for part in scratch[cell * chunks * partial..][..chunks * partial].chunks_exact(partial) {

@@ -21,13 +21,14 @@ impl Speed {
             )
         });
         format!(
-            "{details}\n{}{}{what}: {} pairs, {} threads, {}: median step {:.4} s, best {:.4} s of {}\n\
+            "{details}\n{}{}{what}: {} pairs, {} threads{}, {}: median step {:.4} s, best {:.4} s of {}\n\
              {:.1} pairs/s, {:.1} GFLOP/s, {} multiply-adds done and {} skipped a step\n\
              peak {:.1} GFLOP/s before and {:.1} after; memory {:.1} GB/s before and {:.1} after{beside}",
             self.block_table(),
             self.name,
             self.pairs,
             self.threads,
+            if self.brief && self.threads > 1 { " (a step so brief stays on one)" } else { "" },
             self.isa,
             step.median_s,
             step.min_s,
