@@ -5,6 +5,7 @@
 //! [`Plan`] is a sink that writes the steps down. As a circuit does not change its wiring, the plan is made once and
 //! replayed.
 
+mod effort;
 mod plan;
 mod step;
 mod traffic;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::effort::{Effort, multiply_adds};
 use super::{Passage, Step, walk};
 use crate::kernels::Sum;
 use crate::locality::{Breach, Place, View};
@@ -16,19 +17,8 @@ pub struct Plan {
     steps: Vec<Step>,
     /// How many steps each beat has.
     beats: Vec<usize>,
-    /// Multiply-adds a sample.
-    multiply_adds: u64,
-    /// Weights that an optimiser goes over.
-    updates: u64,
+    effort: Effort,
 }
-
-/// Multiply-adds that take as long as to apply one change to one weight: the moments are read and written, a root is
-/// taken, and the weight is brought where kernels read it.
-const UPDATE: u64 = 384;
-
-/// Multiply-adds of a passage below which it is brief: about 0.3 ms on one core of an AMD Zen 5, where a second one begins
-/// to gain for sure.
-const BRIEF: u64 = 70_000_000;
 
 /// A step in words and figures, for people and for machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,20 +48,8 @@ impl Plan {
             beats.push(len);
             start += len;
         }
-        let weights = |step: &Step| match *step {
-            Step::Apply(id) => {
-                let ends = network.projection(id);
-                ends.map.weights(network.unit(ends.from).shape)
-            }
-            Step::ApplyInverse(id) => {
-                let ends = network.answer(id);
-                ends.map.weights(network.unit(ends.to).shape)
-            }
-            _ => 0,
-        };
-        let updates = steps.iter().map(weights).sum::<u128>().try_into().unwrap_or(u64::MAX);
-        let multiply_adds = steps.iter().map(|step| line(step, network).multiply_adds).fold(0, u64::saturating_add);
-        Plan { steps, beats, multiply_adds, updates }
+        let effort = Effort::of(&steps, network);
+        Plan { steps, beats, effort }
     }
 
     /// The steps, in order.
@@ -90,10 +68,9 @@ impl Plan {
         })
     }
 
-    /// Whether the passage of a batch of `samples` is over so soon that a second thread would not gain time.
+    /// Whether the passage of a batch of `samples` is over so soon that a second thread would gain no time for sure.
     pub fn is_brief(&self, samples: usize) -> bool {
-        let sums = self.multiply_adds.saturating_mul(samples as u64);
-        sums.saturating_add(self.updates.saturating_mul(UPDATE)) < BRIEF
+        self.effort.is_brief(samples)
     }
 
     /// Every place that a step reads or writes, each once.
@@ -144,26 +121,26 @@ fn line(step: &Step, network: &Network) -> Line {
         let pre = network.unit(ends.from).shape;
         let dims: Vec<String> = ends.map.weight_dims(pre).iter().map(usize::to_string).collect();
         let sparse = if ends.density < 1.0 { format!(" (density {})", ends.density) } else { String::new() };
-        (ends.name.clone(), pre, network.unit(ends.to).drive, dims.join("x") + &sparse, ends.multiply_adds(pre))
+        (ends.name.clone(), pre, network.unit(ends.to).drive, dims.join("x") + &sparse)
     };
     let inverse = |id: FeedbackId| {
         let ends = network.answer(id);
         let (upper, lower) = (network.unit(ends.from).shape, network.unit(ends.to).shape);
         let dims: Vec<String> = ends.map.weight_dims(lower).iter().map(usize::to_string).collect();
-        (ends.name.clone(), upper, lower, dims.join("x"), ends.map.multiply_adds(lower))
+        (ends.name.clone(), upper, lower, dims.join("x"))
     };
     let adds = |sum: Sum| if sum == Sum::Add { ", adds" } else { "" };
     let relays = |id: ProjectionId| !network.projection(id).map.has_weights();
-    let unit_line = |unit: UnitId, detail: String| (network.unit(unit).name.clone(), detail, 0);
-    let (subject, detail, multiply_adds) = match *step {
+    let unit_line = |unit: UnitId, detail: String| (network.unit(unit).name.clone(), detail);
+    let (subject, detail) = match *step {
         Step::Present(unit, _) => unit_line(unit, network.unit(unit).shape.to_string()),
         Step::Drive(id, _, sum) if relays(id) => {
-            let (name, pre, post, _, cost) = synapses(id);
-            (name, format!("{pre} -> {post} one to one{}", adds(sum)), cost)
+            let (name, pre, post, _) = synapses(id);
+            (name, format!("{pre} -> {post} one to one{}", adds(sum)))
         }
         Step::Drive(id, _, sum) => {
-            let (name, pre, post, weights, cost) = synapses(id);
-            (name, format!("{pre} -> {post} by {weights}{}", adds(sum)), cost)
+            let (name, pre, post, weights) = synapses(id);
+            (name, format!("{pre} -> {post} by {weights}{}", adds(sum)))
         }
         Step::Fire(unit, _) => {
             let fired = network.unit(unit);
@@ -191,43 +168,43 @@ fn line(step: &Step, network: &Network) -> Line {
         }
         Step::Gate(unit, _) => unit_line(unit, format!("{} -> {}", network.unit(unit).shape, network.unit(unit).drive)),
         Step::Carry(id, _, sum) if relays(network.answer(id).partner) => {
-            let (_, pre, post, _, cost) = synapses(network.answer(id).partner);
-            (network.answer(id).name.clone(), format!("{post} -> {pre} one to one{}", adds(sum)), cost)
+            let (_, pre, post, _) = synapses(network.answer(id).partner);
+            (network.answer(id).name.clone(), format!("{post} -> {pre} one to one{}", adds(sum)))
         }
         Step::Carry(id, _, sum) => {
             let feedback = network.answer(id);
-            let (_, pre, post, weights, cost) = synapses(feedback.partner);
+            let (_, pre, post, weights) = synapses(feedback.partner);
             let breach = match feedback.wiring {
                 Wiring::Transported => format!(", breach: {}", Breach::WEIGHT_TRANSPORT.name()),
                 Wiring::Fixed | Wiring::Learned | Wiring::Sign | Wiring::Inverse => String::new(),
             };
             let detail = format!("{post} -> {pre} by {weights} {:?}{}{breach}", feedback.wiring, adds(sum));
-            (feedback.name.clone(), detail, cost)
+            (feedback.name.clone(), detail)
         }
         Step::Learn(id, _, sum) => {
-            let (name, pre, post, weights, cost) = synapses(id);
-            (name, format!("{pre} x {post} -> {weights}{}", adds(sum)), cost)
+            let (name, pre, post, weights) = synapses(id);
+            (name, format!("{pre} x {post} -> {weights}{}", adds(sum)))
         }
         Step::Apply(id) => {
-            let (name, _, _, weights, _) = synapses(id);
-            (name, weights, 0)
+            let (name, _, _, weights) = synapses(id);
+            (name, weights)
         }
         Step::Perturb(unit, ..) => unit_line(unit, format!("{} with noise", network.unit(unit).shape)),
         Step::Reconstruct(id, _) => {
-            let (name, upper, lower, weights, cost) = inverse(id);
-            (name, format!("{upper} -> {lower} by {weights}, against the probe"), cost)
+            let (name, upper, lower, weights) = inverse(id);
+            (name, format!("{upper} -> {lower} by {weights}, against the probe"))
         }
         Step::LearnInverse(id, sum) => {
-            let (name, upper, lower, weights, cost) = inverse(id);
-            (name, format!("{upper} x {lower} -> {weights}{}", adds(sum)), cost)
+            let (name, upper, lower, weights) = inverse(id);
+            (name, format!("{upper} x {lower} -> {weights}{}", adds(sum)))
         }
         Step::ApplyInverse(id) => {
-            let (name, _, _, weights, _) = inverse(id);
-            (name, weights, 0)
+            let (name, _, _, weights) = inverse(id);
+            (name, weights)
         }
         Step::Invert(id, _, sum) => {
-            let (name, upper, lower, weights, cost) = inverse(id);
-            (name, format!("activity and target, {upper} -> {lower} by {weights}{}", adds(sum)), 2 * cost)
+            let (name, upper, lower, weights) = inverse(id);
+            (name, format!("activity and target, {upper} -> {lower} by {weights}{}", adds(sum)))
         }
     };
     let view = step.view().map(|view| match view {
@@ -235,5 +212,5 @@ fn line(step: &Step, network: &Network) -> Line {
         View::Current => "current",
         View::Probe => "probe",
     });
-    Line { verb: step.verb(), subject, view, detail, multiply_adds }
+    Line { verb: step.verb(), subject, view, detail, multiply_adds: multiply_adds(step, network) }
 }
