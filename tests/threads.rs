@@ -64,7 +64,14 @@ fn a_brief_step_is_not_shared_unless_asked_to() {
         Loss::all().into_iter().map(|loss| vec![predicting.to_string(), format!("learning.loss={}()", loss.name())]);
     let rules = Rule::ALL.iter().filter(|rule| rule.credit().wiring().is_some());
     let rules = rules.map(|rule| vec![format!("learning.rule={}", rule.name())]);
-    for set in losses.chain(rules) {
+    // Every other map, and the plain ways.
+    let maps = vec![
+        "network.feedforward[1].map=Local(channels: 8, kernel: 3, stride: 2, pad: 1, bias: true)".to_string(),
+        "network.feedforward[2].map=TransposedConv(channels: 32, kernel: 2, stride: 2)".to_string(),
+        "network.feedforward[3].density=0.5".to_string(),
+    ];
+    let plain = vec!["learning.arithmetic=(convolution: Direct, errors: Dense)".to_string()];
+    for set in losses.chain(rules).chain([maps, plain]) {
         let experiment = experiment(&[narrow.clone(), set.clone()].concat());
         let simulation = || experiment.simulation_for(Isa::best(), PAIRS);
         assert!(!is_shared(simulation(), PAIRS, 20), "{set:?}");
